@@ -1,0 +1,25 @@
+-- Requires 20 modules in the handler, as a router of small files does, and calls each: row require-20.
+-- The modules are lib/m1.lua to lib/m20.lua, written by workloads.py; module n adds n.
+-- Literal names, as code has them: building the names would cost more than finding the modules.
+local sum = 0
+sum = require("lib.m1").add(sum)
+sum = require("lib.m2").add(sum)
+sum = require("lib.m3").add(sum)
+sum = require("lib.m4").add(sum)
+sum = require("lib.m5").add(sum)
+sum = require("lib.m6").add(sum)
+sum = require("lib.m7").add(sum)
+sum = require("lib.m8").add(sum)
+sum = require("lib.m9").add(sum)
+sum = require("lib.m10").add(sum)
+sum = require("lib.m11").add(sum)
+sum = require("lib.m12").add(sum)
+sum = require("lib.m13").add(sum)
+sum = require("lib.m14").add(sum)
+sum = require("lib.m15").add(sum)
+sum = require("lib.m16").add(sum)
+sum = require("lib.m17").add(sum)
+sum = require("lib.m18").add(sum)
+sum = require("lib.m19").add(sum)
+sum = require("lib.m20").add(sum)
+ngx.say(sum)

@@ -1,0 +1,117 @@
+"""The workloads: each is a row of the table, with the Lua it runs and the answer it must give."""
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SOURCES = Path(__file__).resolve().parent / "lua"
+
+
+@dataclass(frozen=True)
+class Workload:
+    name: str
+    path: str  # what wrk asks for
+    directive: str  # of the Lua subjects; @DIR@ is the directory of the Lua files
+    body: str  # what every subject must answer
+    location: str = ""  # default: `= path`, which keeps the regex locations out of the other rows
+    request_headers: dict = field(default_factory=dict)
+    response_headers: dict = field(default_factory=dict)  # of the Lua subjects
+
+    def location_block(self, directive):
+        return f"location {self.location or '= ' + self.path} {{\n{directive}\n}}"
+
+    def lua_block(self, lua_dir):
+        return self.location_block(self.directive.replace("@DIR@", str(lua_dir)))
+
+    def return_block(self):
+        """The same location and body without Lua: what is above it is Lua's cost alone, not that of more bytes."""
+        text = self.body
+        if "$" in text:
+            raise ValueError(f"row {self.name}: `return` would take the $ in the body for a variable")
+        for char, escaped in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n")):
+            text = text.replace(char, escaped)
+        return self.location_block(f'return 200 "{text}";')
+
+
+VARS_HEADERS_ARGS = "a=1&b=two&c=3"
+VARS_HEADERS_PATH = "/var-20-header-5"
+
+WORKLOADS = [
+    Workload(
+        name="say-inline",
+        path="/say-inline",
+        directive='content_by_lua_block { ngx.say("hello") }',
+        body="hello\n",
+    ),
+    Workload(
+        name="file-static",
+        path="/file-static",
+        directive='content_by_lua_file "@DIR@/hello.lua";',
+        body="hello\n",
+    ),
+    Workload(
+        name="file-$1",
+        path="/lua/hello",
+        location=r"~ ^/lua/(\w+)$",
+        directive='content_by_lua_file "@DIR@/$1.lua";',
+        body="hello\n",
+    ),
+    Workload(
+        name="require-20",
+        path="/require-20",
+        directive='content_by_lua_file "@DIR@/require_20.lua";',
+        body=f"{sum(range(1, 21))}\n",
+    ),
+    Workload(
+        name="say-200",
+        path="/say-200",
+        directive='content_by_lua_file "@DIR@/say_200.lua";',
+        body="".join(f"line {i}\n" for i in range(1, 201)),
+    ),
+    Workload(
+        name="print-200",
+        path="/print-200",
+        directive='content_by_lua_file "@DIR@/print_200.lua";',
+        body="".join(f"line {i}" for i in range(1, 201)),
+    ),
+    Workload(
+        name="var-20-header-5",
+        path=f"{VARS_HEADERS_PATH}?{VARS_HEADERS_ARGS}",
+        location=f"= {VARS_HEADERS_PATH}",
+        directive='content_by_lua_file "@DIR@/vars_headers.lua";',
+        body=" ".join([
+            "1", "two", "3", "-",
+            VARS_HEADERS_ARGS, VARS_HEADERS_ARGS, "?",
+            VARS_HEADERS_PATH, VARS_HEADERS_PATH, f"{VARS_HEADERS_PATH}?{VARS_HEADERS_ARGS}",
+            "127.0.0.1", "bench", "127.0.0.1",
+            "GET", "http", "HTTP/1.1",
+            "bench/1", "*/*", "t-1", "s-1",
+        ]) + "\n",
+        request_headers={
+            "User-Agent": "bench/1", "Accept": "*/*", "X-Trace": "t-1", "Cookie": "session=s-1",
+        },
+        response_headers={
+            "Content-Type": "text/plain", "Cache-Control": "no-store", "X-Trace": "trace",
+            "X-Count": "20", "X-Underscore": "dash",
+        },
+    ),
+]
+
+
+def select(names):
+    """The rows named, in the table's order; all without names."""
+    known = [w.name for w in WORKLOADS]
+    unknown = [n for n in names if n not in known]
+    if unknown:
+        raise ValueError(f"no such row: {', '.join(unknown)} (rows: {', '.join(known)})")
+    return [w for w in WORKLOADS if not names or w.name in names]
+
+
+def write_lua(directory):
+    """Puts the Lua files where the subjects read them."""
+    shutil.copytree(SOURCES, directory)
+    lib = directory / "lib"
+    lib.mkdir()
+    for n in range(1, 21):
+        (lib / f"m{n}.lua").write_text(
+            f"local M = {{}}\n\nfunction M.add(sum)\n    return sum + {n}\nend\n\nreturn M\n")

@@ -1,0 +1,11 @@
+//! The `ngx` API, a file a family. Each has a Lua half of the same stem in `src/lua/`.
+
+mod output;
+mod require;
+mod support;
+mod variable;
+
+use crate::vm::Family;
+
+/// Every family, in the order in which a VM gets them: a Lua half may use what earlier ones put into `shared`.
+pub const FAMILIES: &[Family] = &[support::FAMILY, require::FAMILY, output::FAMILY, variable::FAMILY];

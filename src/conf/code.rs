@@ -1,0 +1,94 @@
+//! A piece of Lua that a directive names: written in nginx.conf or in a file.
+
+use std::path::PathBuf;
+
+use mlua::Function;
+use once_cell::unsync::OnceCell;
+
+use crate::nginx::{ComplexValue, Conf, Request, prefix};
+use crate::vm;
+
+use super::block::end_of_block;
+
+/// Where the Lua of a directive is.
+pub enum Source {
+    /// In nginx.conf.
+    Inline {
+        /// The Lua, as it is compiled.
+        text: Vec<u8>,
+        /// Its chunk name: `=content_by_lua(nginx.conf:40)`.
+        name: String,
+        /// Compiled in the worker's VM.
+        chunk: OnceCell<Function>,
+    },
+    /// In a file that is the same for every request.
+    File(PathBuf),
+    /// In a file that variables name.
+    Variable(ComplexValue),
+}
+
+/// The Lua of one directive.
+pub struct Code {
+    /// Where it is.
+    pub source: Source,
+    /// The directive's name without `_block` and `_file`.
+    pub directive: String,
+}
+
+impl Code {
+    /// Reads `*_by_lua '...'`.
+    pub fn quoted(conf: &mut Conf) -> Result<Self, String> {
+        let text = conf.arg().to_vec();
+        Self::inline(conf, text)
+    }
+
+    /// Reads `*_by_lua_block { ... }`.
+    pub fn block(conf: &mut Conf) -> Result<Self, String> {
+        let line = conf.line();
+        let name = conf.name();
+        let text = conf.take_block(|rest| {
+            end_of_block(rest).map_err(|open| format!("{open}, in the block of \"{name}\" that begins in line {line}"))
+        })?;
+        Self::inline_at(conf, text, line)
+    }
+
+    /// Reads `*_by_lua_file path`.
+    pub fn file(conf: &mut Conf) -> Result<Self, String> {
+        let path = conf.arg().to_vec();
+        if path.is_empty() {
+            return Err(format!("\"{}\" needs the path of a Lua file", conf.name()));
+        }
+        let value = ComplexValue::compile(conf, &path)?;
+        let source = if value.is_constant() { Source::File(conf.absolute(&path)) } else { Source::Variable(value) };
+        Ok(Self { source, directive: directive(&conf.name()) })
+    }
+
+    fn inline(conf: &mut Conf, text: Vec<u8>) -> Result<Self, String> {
+        let line = conf.line();
+        Self::inline_at(conf, text, line)
+    }
+
+    fn inline_at(conf: &mut Conf, text: Vec<u8>, line: usize) -> Result<Self, String> {
+        let directive = directive(&conf.name());
+        let file = conf.file();
+        let file = file.rsplit('/').next().unwrap_or_default();
+        let name = format!("={directive}({file}:{line})");
+        vm::check(&text, &name).map_err(|failure| format!("failed to load inlined Lua code: {}", failure.message))?;
+        Ok(Self { source: Source::Inline { text, name, chunk: OnceCell::new() }, directive })
+    }
+}
+
+/// `content_by_lua` of `content_by_lua_block` and `content_by_lua_file`.
+fn directive(name: &str) -> String {
+    name.trim_end_matches("_block").trim_end_matches("_file").to_owned()
+}
+
+/// The path that a file with variables evaluates to; relative ones are nginx's prefix's. None where memory ran out.
+pub fn evaluate(value: &ComplexValue, request: &Request) -> Option<Vec<u8>> {
+    use std::os::unix::ffi::OsStrExt;
+    let path = value.evaluate(request)?;
+    if path.first() == Some(&b'/') {
+        return Some(path.to_vec());
+    }
+    Some([prefix().as_os_str().as_bytes(), path].concat())
+}

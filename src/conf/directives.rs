@@ -1,0 +1,105 @@
+//! Every directive as a row of a table.
+
+use std::ffi::CStr;
+use std::rc::Rc;
+
+use crate::nginx::{Apply, Arity, Conf, Context, Directive};
+
+use super::code::Code;
+use super::{Confs, LocConf, MainConf};
+
+const HTTP: Context = Context::HTTP;
+const CONTENT: Context = Context::LOCATION.or(Context::IF_IN_LOCATION);
+const ANYWHERE: Context = Context::HTTP.or(Context::SERVER).or(Context::LOCATION).or(Context::IF_IN_LOCATION);
+
+const fn main(
+    name: &'static CStr,
+    arity: Arity,
+    apply: fn(&mut Conf, &mut MainConf) -> Result<(), String>,
+) -> Directive<Confs> {
+    Directive { name, context: HTTP, arity, apply: Apply::Main(apply) }
+}
+
+const fn location(
+    name: &'static CStr,
+    context: Context,
+    arity: Arity,
+    apply: fn(&mut Conf, &mut LocConf) -> Result<(), String>,
+) -> Directive<Confs> {
+    Directive { name, context, arity, apply: Apply::Loc(apply) }
+}
+
+pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
+    location(c"content_by_lua", CONTENT, Arity::One, |conf, loc| content(conf, loc, Code::quoted)),
+    location(c"content_by_lua_block", CONTENT, Arity::Block, |conf, loc| content(conf, loc, Code::block)),
+    location(c"content_by_lua_file", CONTENT, Arity::One, |conf, loc| content(conf, loc, Code::file)),
+    main(c"init_by_lua", Arity::One, |conf, main| init(conf, main, Code::quoted)),
+    main(c"init_by_lua_block", Arity::Block, |conf, main| init(conf, main, Code::block)),
+    main(c"init_by_lua_file", Arity::One, |conf, main| init(conf, main, Code::file)),
+    main(c"init_worker_by_lua", Arity::One, |conf, main| init_worker(conf, main, Code::quoted)),
+    main(c"init_worker_by_lua_block", Arity::Block, |conf, main| init_worker(conf, main, Code::block)),
+    main(c"init_worker_by_lua_file", Arity::One, |conf, main| init_worker(conf, main, Code::file)),
+    main(c"lua_package_path", Arity::One, |conf, main| text(conf, &mut main.package_path)),
+    main(c"lua_package_cpath", Arity::One, |conf, main| text(conf, &mut main.package_cpath)),
+    location(c"lua_code_cache", ANYWHERE, Arity::Flag, |conf, loc| flag(conf, &mut loc.code_cache)),
+];
+
+type Read = fn(&mut Conf) -> Result<Code, String>;
+
+fn content(conf: &mut Conf, loc: &mut LocConf, read: Read) -> Result<(), String> {
+    let code = code(conf, &loc.content, read)?;
+    conf.main_conf::<Confs>().codes.push(Rc::clone(&code));
+    loc.content = Some(code);
+    conf.set_content_handler();
+    Ok(())
+}
+
+fn init(conf: &mut Conf, main: &mut MainConf, read: Read) -> Result<(), String> {
+    let code = code(conf, &main.init, read)?;
+    main.codes.push(Rc::clone(&code));
+    main.init = Some(code);
+    Ok(())
+}
+
+fn init_worker(conf: &mut Conf, main: &mut MainConf, read: Read) -> Result<(), String> {
+    let code = code(conf, &main.init_worker, read)?;
+    main.codes.push(Rc::clone(&code));
+    main.init_worker = Some(code);
+    Ok(())
+}
+
+fn code(conf: &mut Conf, slot: &Option<Rc<Code>>, read: Read) -> Result<Rc<Code>, String> {
+    if slot.is_some() {
+        return Err(duplicate(conf));
+    }
+    Ok(Rc::new(read(conf)?))
+}
+
+fn text(conf: &mut Conf, slot: &mut Option<String>) -> Result<(), String> {
+    let text = String::from_utf8_lossy(conf.arg()).into_owned();
+    once(conf, slot, text)
+}
+
+fn flag(conf: &mut Conf, slot: &mut Option<bool>) -> Result<(), String> {
+    let on = match conf.arg() {
+        b"on" => true,
+        b"off" => false,
+        other => {
+            let other = String::from_utf8_lossy(other).into_owned();
+            return Err(format!("invalid value \"{other}\" in \"{}\", it must be \"on\" or \"off\"", conf.name()));
+        }
+    };
+    once(conf, slot, on)
+}
+
+fn once<T>(conf: &Conf, slot: &mut Option<T>, value: T) -> Result<(), String> {
+    if slot.is_some() {
+        return Err(duplicate(conf));
+    }
+    *slot = Some(value);
+    Ok(())
+}
+
+fn duplicate(conf: &Conf) -> String {
+    format!("\"{}\" directive is duplicate", conf.name())
+}

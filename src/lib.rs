@@ -1,0 +1,36 @@
+//! nginx-hotlua: an nginx module that runs OpenResty-style Lua and changes that code in production.
+//!
+//! A map of the house; `docs/architecture.md` walks through it.
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`module`] | what nginx calls in the life of a configuration and a process |
+//! | [`worker`] | the composition root: builds the VM and hands it to the rooms |
+//! | [`phase`] | the driver that runs a request's Lua |
+//! | [`api`] | the `ngx.*` families, each with a Lua half in `src/lua/` |
+//! | [`conf`] | directives and what they keep |
+//! | [`vm`] | LuaJIT |
+//! | [`code`] | paths, generations, the require graph |
+//! | [`ffi`] | the C functions that Lua's hot calls use (`unsafe`) |
+//! | [`nginx`] | nginx's structures as safe types (`unsafe`) |
+
+#[forbid(unsafe_code)]
+mod api;
+#[forbid(unsafe_code)]
+mod code;
+#[forbid(unsafe_code)]
+mod conf;
+#[allow(unsafe_code)]
+mod ffi;
+#[forbid(unsafe_code)]
+mod module;
+#[allow(unsafe_code)]
+mod nginx;
+#[forbid(unsafe_code)]
+mod phase;
+#[forbid(unsafe_code)]
+mod vm;
+#[forbid(unsafe_code)]
+mod worker;
+
+export_module!(ngx_http_hotlua_module, module::HotLua);

@@ -1,0 +1,20 @@
+-- ngx.var
+local prim, ngx, shared = ...
+
+local ffi = require "ffi"
+local C, string = ffi.C, ffi.string
+
+ffi.cdef [[
+int hotlua_var_get(const char *name, size_t length, const char **value, size_t *value_length);
+]]
+
+local value, length = ffi.new("const char *[1]"), ffi.new("size_t[1]")
+
+ngx.var = setmetatable({}, {
+    __index = function(_, name)
+        local found = C.hotlua_var_get(name, #name, value, length)
+        if found == 1 then return string(value[0], length[0]) end
+        if found == -1 then shared.no_request(2) end
+        return nil
+    end,
+})

@@ -1,0 +1,33 @@
+//! What nginx calls in the life of a configuration and of a process.
+
+use ngx::core::Status;
+
+use crate::conf::{Confs, MainConf};
+use crate::nginx::{Conf, Handler, Lifecycle, Request};
+use crate::{phase, worker};
+
+/// The module.
+pub struct HotLua;
+
+impl Lifecycle for HotLua {
+    type Conf = Confs;
+    const CONTENT: Handler = content;
+
+    fn configured(_: &mut Conf, main: &mut MainConf) -> Result<(), String> {
+        worker::configured(main)
+    }
+
+    fn init_module(_: &mut MainConf) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn init_process(main: &mut MainConf) -> Result<(), String> {
+        worker::started(main)
+    }
+
+    fn exit_process(_: &mut MainConf) {}
+}
+
+fn content(request: &Request) -> Status {
+    phase::content(request)
+}

@@ -1,0 +1,243 @@
+//! The door by which nginx finds the module: `ngx_module_t`, its callbacks, and the traits that fill them.
+
+use std::any::TypeId;
+use std::ffi::{c_char, c_void};
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ngx::ffi::*;
+
+use super::conf::Conf;
+use super::directive::Directive;
+use super::entry::{Handler, register_content};
+use super::log::{Level, log_cycle};
+
+/// The configuration structures of the module and the directives that fill them.
+pub trait Configuration: Sized + 'static {
+    /// One for the `http` block.
+    type Main: Default + 'static;
+    /// One for each `http`, `server` and `location`.
+    type Loc: Default + 'static;
+    /// Every directive of the module.
+    const DIRECTIVES: &'static [Directive<Self>];
+
+    /// Fills what `child` leaves unset from `parent`. An error fails the configuration with that text.
+    fn merge(conf: &mut Conf, parent: &Self::Loc, child: &mut Self::Loc) -> Result<(), String>;
+}
+
+/// The moments in the life of a cycle and of a process at which nginx calls the module.
+pub trait Lifecycle: 'static {
+    /// What it is configured by.
+    type Conf: Configuration;
+    /// Answers in the content phase of the locations that the configuration asked it for.
+    const CONTENT: Handler;
+
+    /// After the whole configuration was read. An error fails the configuration with that text.
+    fn configured(conf: &mut Conf, main: &mut <Self::Conf as Configuration>::Main) -> Result<(), String>;
+    /// In the master, once the new configuration is certain to be used.
+    fn init_module(main: &mut <Self::Conf as Configuration>::Main) -> Result<(), String>;
+    /// In each worker as it starts.
+    fn init_process(main: &mut <Self::Conf as Configuration>::Main) -> Result<(), String>;
+    /// In each worker as it ends.
+    fn exit_process(main: &mut <Self::Conf as Configuration>::Main);
+}
+
+static CTX_INDEX: AtomicUsize = AtomicUsize::new(usize::MAX);
+static CONFIGURATION: OnceLock<TypeId> = OnceLock::new();
+
+/// The module's place in `r->ctx` and in the arrays of configurations.
+pub(super) fn ctx_index() -> usize {
+    CTX_INDEX.load(Ordering::Relaxed)
+}
+
+/// Says whether `C` is what [`Glue`] allocated, so that a cast to its types is sound.
+pub(super) fn is_installed<C: Configuration>() -> bool {
+    CONFIGURATION.get() == Some(&TypeId::of::<C>())
+}
+
+/// The C callbacks of a [`Lifecycle`]; `export_module!` puts them into the statics that nginx looks up.
+pub struct Glue<L>(PhantomData<L>);
+
+impl<L: Lifecycle> Glue<L> {
+    /// `ngx_http_module_t` of the module.
+    pub const CONTEXT: ngx_http_module_t = ngx_http_module_t {
+        preconfiguration: None,
+        postconfiguration: Some(Self::postconfiguration),
+        create_main_conf: Some(Self::create::<<L::Conf as Configuration>::Main>),
+        init_main_conf: None,
+        create_srv_conf: None,
+        merge_srv_conf: None,
+        create_loc_conf: Some(Self::create::<<L::Conf as Configuration>::Loc>),
+        merge_loc_conf: Some(Self::merge_loc_conf),
+    };
+
+    /// `ngx_command_t` of each directive and the empty one that ends the list; `N` is their number with it.
+    pub const fn commands<const N: usize>() -> [ngx_command_t; N] {
+        let mut commands = [const { ngx_command_t::empty() }; N];
+        let mut i = 0;
+        while i < <L::Conf as Configuration>::DIRECTIVES.len() {
+            commands[i] = <L::Conf as Configuration>::DIRECTIVES[i].command(i);
+            i += 1;
+        }
+        commands
+    }
+
+    /// `ngx_module_t` around a context and commands with static lifetime.
+    pub const fn module(context: *mut c_void, commands: *mut ngx_command_t) -> ngx_module_t {
+        ngx_module_t {
+            ctx: context,
+            commands,
+            type_: NGX_HTTP_MODULE as _,
+            init_module: Some(Self::init_module),
+            init_process: Some(Self::init_process),
+            exit_process: Some(Self::exit_process),
+            ..ngx_module_t::default()
+        }
+    }
+
+    /// Keeps where nginx has put the module; called by the statics' own `preconfiguration`.
+    pub fn installed(module: &ngx_module_t) {
+        CTX_INDEX.store(module.ctx_index, Ordering::Relaxed);
+        let _ = CONFIGURATION.set(TypeId::of::<L::Conf>());
+        register_content(L::CONTENT);
+    }
+
+    unsafe extern "C" fn create<T: Default>(cf: *mut ngx_conf_t) -> *mut c_void {
+        unsafe extern "C" fn drop_box<T>(data: *mut c_void) {
+            // SAFETY: `data` is the box that `create` leaked into this pool's cleanup, which runs once.
+            drop(unsafe { Box::from_raw(data.cast::<T>()) });
+        }
+        // SAFETY: nginx passes a valid `cf`; its pool lives as long as the cycle.
+        unsafe {
+            let cleanup = ngx_pool_cleanup_add((*cf).pool, 0);
+            if cleanup.is_null() {
+                return ptr::null_mut();
+            }
+            let data: *mut c_void = Box::into_raw(Box::<T>::default()).cast();
+            (*cleanup).handler = Some(drop_box::<T>);
+            (*cleanup).data = data;
+            data
+        }
+    }
+
+    unsafe extern "C" fn merge_loc_conf(cf: *mut ngx_conf_t, parent: *mut c_void, child: *mut c_void) -> *mut c_char {
+        // SAFETY: nginx passes what `create` made for this configuration; parent and child are different boxes.
+        let (conf, parent, child) = unsafe {
+            (
+                &mut Conf::from_raw(cf),
+                &*parent.cast::<<L::Conf as Configuration>::Loc>(),
+                &mut *child.cast::<<L::Conf as Configuration>::Loc>(),
+            )
+        };
+        match caught(|| L::Conf::merge(conf, parent, child)) {
+            Ok(()) => ptr::null_mut(),
+            Err(text) => conf.fail(&text),
+        }
+    }
+
+    unsafe extern "C" fn postconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
+        // SAFETY: nginx passes a valid `cf` whose ctx is the http block's.
+        let (conf, main) = unsafe {
+            let http = (*cf).ctx.cast::<ngx_http_conf_ctx_t>();
+            let main = *(*http).main_conf.add(ctx_index());
+            (&mut Conf::from_raw(cf), &mut *main.cast::<<L::Conf as Configuration>::Main>())
+        };
+        match caught(|| L::configured(conf, main)) {
+            Ok(()) => NGX_OK as _,
+            Err(text) => {
+                conf.error(&text);
+                NGX_ERROR as _
+            }
+        }
+    }
+
+    /// The main configuration of a cycle; none where it has no `http` block.
+    fn main_conf<'a>(cycle: *mut ngx_cycle_t) -> Option<&'a mut <L::Conf as Configuration>::Main> {
+        // SAFETY: nginx passes a valid cycle; the http module's slot is null where there is no http block, and
+        // ours was filled by `create`. Nothing else borrows it in these single-threaded callbacks.
+        unsafe {
+            let slot = *(*cycle).conf_ctx.add(ngx_http_module.index);
+            let http = slot.cast::<ngx_http_conf_ctx_t>().as_ref()?;
+            let main = *http.main_conf.add(ctx_index());
+            main.cast::<<L::Conf as Configuration>::Main>().as_mut()
+        }
+    }
+
+    unsafe extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_t {
+        Self::process_call(cycle, L::init_module)
+    }
+
+    unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {
+        Self::process_call(cycle, L::init_process)
+    }
+
+    unsafe extern "C" fn exit_process(cycle: *mut ngx_cycle_t) {
+        Self::process_call(cycle, |main| {
+            L::exit_process(main);
+            Ok(())
+        });
+    }
+
+    fn process_call(
+        cycle: *mut ngx_cycle_t,
+        call: impl FnOnce(&mut <L::Conf as Configuration>::Main) -> Result<(), String>,
+    ) -> ngx_int_t {
+        let Some(main) = Self::main_conf(cycle) else {
+            return NGX_OK as _;
+        };
+        match caught(|| call(main)) {
+            Ok(()) => NGX_OK as _,
+            Err(text) => {
+                log_cycle(Level::Emerg, text.as_bytes());
+                NGX_ERROR as _
+            }
+        }
+    }
+}
+
+/// Runs `call`; a panic becomes an error text instead of leaving an `extern "C"` function.
+pub(super) fn caught<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err("internal error: the module panicked".into()))
+}
+
+/// Defines the symbols by which nginx loads a dynamic module, for one [`Lifecycle`].
+#[macro_export]
+macro_rules! export_module {
+    ($name:ident, $lifecycle:ty) => {
+        #[allow(missing_docs, non_upper_case_globals, unsafe_code)]
+        mod exported {
+            use super::*;
+            use ngx::ffi::{NGX_OK, ngx_command_t, ngx_conf_t, ngx_http_module_t, ngx_int_t, ngx_module_t};
+            use std::ffi::{c_char, c_void};
+            use $crate::nginx::{Configuration, Glue, Lifecycle};
+
+            type G = Glue<$lifecycle>;
+            const N: usize = <<$lifecycle as Lifecycle>::Conf as Configuration>::DIRECTIVES.len() + 1;
+
+            unsafe extern "C" fn preconfiguration(_: *mut ngx_conf_t) -> ngx_int_t {
+                // SAFETY: nginx runs configuration in one thread.
+                G::installed(unsafe { &*(&raw const $name) });
+                NGX_OK as _
+            }
+
+            static mut CONTEXT: ngx_http_module_t =
+                ngx_http_module_t { preconfiguration: Some(preconfiguration), ..G::CONTEXT };
+            static mut COMMANDS: [ngx_command_t; N] = G::commands::<N>();
+
+            #[unsafe(no_mangle)]
+            pub static mut $name: ngx_module_t =
+                G::module((&raw mut CONTEXT).cast::<c_void>(), (&raw mut COMMANDS).cast::<ngx_command_t>());
+            #[unsafe(no_mangle)]
+            pub static mut ngx_modules: [*const ngx_module_t; 2] = [&raw const $name, std::ptr::null()];
+            #[unsafe(no_mangle)]
+            pub static mut ngx_module_names: [*const c_char; 2] =
+                [concat!(stringify!($name), "\0").as_ptr().cast(), std::ptr::null()];
+            // Only handlers so far: where a handler module stands in the list makes no difference.
+            #[unsafe(no_mangle)]
+            pub static mut ngx_module_order: [*const c_char; 1] = [std::ptr::null()];
+        }
+    };
+}

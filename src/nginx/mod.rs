@@ -1,0 +1,39 @@
+//! The room that touches nginx: its C structures and calls as safe types. All other rooms see only these.
+//!
+//! A worker runs one thread, so nothing here is `Sync`, and a value that nginx owns is only lent for the time of a
+//! callback. No raw pointer stands in a `pub` signature that other rooms use.
+
+mod conf;
+mod current;
+mod directive;
+mod entry;
+mod event;
+mod export;
+mod log;
+mod output;
+mod process;
+mod request;
+mod state;
+mod time;
+mod value;
+mod variable;
+
+pub use conf::{Conf, prefix};
+pub use current::{Phase, Scope, current, current_phase, enter};
+pub use directive::{Apply, Arity, Context, Directive};
+pub use entry::Handler;
+pub use event::{Posted, Timer};
+pub use export::{Configuration, Glue, Lifecycle};
+pub use log::{Level, Log, log_cycle};
+pub use output::{Append, OutputError};
+pub use process::*;
+pub use request::Request;
+pub use state::State;
+pub use time::*;
+pub use value::ComplexValue;
+pub use variable::{VariableError, VariableValue};
+
+#[allow(missing_docs, non_camel_case_types, dead_code)]
+mod unbound {
+    include!(concat!(env!("OUT_DIR"), "/unbound.rs"));
+}

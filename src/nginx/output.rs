@@ -1,0 +1,401 @@
+//! The response: its header, and a buffer in which Lua's output gathers before the filters see it.
+//!
+//! nginx's own write filter holds small output back (`postpone_output`), so handing over whole buffers instead of
+//! each piece changes nothing on the wire and saves a walk through the filter chain a call.
+
+use std::cell::Cell;
+use std::fmt;
+use std::ptr;
+
+use ngx::ffi::*;
+
+use super::export::ctx_index;
+use super::request::Request;
+use super::state::State;
+
+/// The first buffer of a response; small, because most responses are.
+const FIRST_BUFFER: usize = 1024;
+/// Each further buffer.
+const NEXT_BUFFER: usize = 16 * 1024;
+
+/// What became of bytes that [`Request::append`] was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Append {
+    /// They are in the buffer.
+    Done,
+    /// They are not; [`Request::print`] will take them.
+    Full,
+}
+
+/// Why output was refused, in upstream's words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OutputError {
+    /// After `ngx.eof()`
+    Eof,
+    /// A filter failed or the client is gone.
+    Filter,
+    /// Memory ran out.
+    Memory,
+    /// The request's header was asked for without any response allowed (a subrequest that was aborted).
+    Finished,
+}
+
+impl fmt::Display for OutputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Eof => "seen eof",
+            Self::Filter => "nginx output filter error",
+            Self::Memory => "no memory",
+            Self::Finished => "response finished",
+        })
+    }
+}
+
+/// Where the response stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug, Default)]
+enum Stage {
+    /// Nothing was sent.
+    #[default]
+    Fresh,
+    /// HTTP/1.0 without a length: the body gathers until its length is known.
+    Gathering,
+    /// The header went out; the body follows.
+    Body,
+    /// The header went out and no body may follow it (HEAD, 304).
+    HeaderOnly,
+    /// The last buffer went out.
+    Ended,
+}
+
+/// The response of one request as Lua writes it.
+#[derive(Default)]
+pub(super) struct Output {
+    stage: Cell<Stage>,
+    /// A Lua body filter wants each piece by itself.
+    unbuffered: Cell<bool>,
+    /// The buffer that fills; null where there is none.
+    filling: Cell<*mut ngx_chain_t>,
+    /// Full buffers that wait for the header (`Stage::Gathering`), in order.
+    gathered: Cell<*mut ngx_chain_t>,
+    busy: Cell<*mut ngx_chain_t>,
+    free: Cell<*mut ngx_chain_t>,
+}
+
+impl Request {
+    /// Appends to the buffer if the header is out and there is room: no filter runs and nothing is allocated, so
+    /// it may be called where Lua must not run.
+    #[inline]
+    pub fn append(&self, bytes: &[u8]) -> Append {
+        let Some(state) = self.state() else {
+            return Append::Full;
+        };
+        state.output.append(bytes)
+    }
+
+    /// How much room the buffer has for [`Request::append`]; 0 where it takes nothing.
+    #[inline]
+    pub fn room(&self) -> usize {
+        self.state().map_or(0, |state| state.output.room())
+    }
+
+    /// Sends the header if need be and adds `bytes` to the body.
+    pub fn print(&self, bytes: &[u8]) -> Result<(), OutputError> {
+        let state = self.state_or_new().ok_or(OutputError::Memory)?;
+        self.open(state)?;
+        let output = &state.output;
+        match output.stage.get() {
+            Stage::HeaderOnly => return Ok(()),
+            Stage::Ended => return Err(OutputError::Eof),
+            Stage::Fresh | Stage::Gathering | Stage::Body => {}
+        }
+        if output.append(bytes) == Append::Full {
+            self.ship(state, false)?;
+            self.allocate(output, bytes.len())?;
+            if output.append(bytes) == Append::Full {
+                return Err(OutputError::Memory);
+            }
+        }
+        if output.unbuffered.get() { self.ship(state, false) } else { Ok(()) }
+    }
+
+    /// Makes each piece go through the filters by itself, for a location whose body filter is Lua.
+    pub fn set_unbuffered(&self) {
+        if let Some(state) = self.state_or_new() {
+            state.output.unbuffered.set(true);
+        }
+    }
+
+    /// Sends the header if it is not out yet. With HTTP/1.0 and no length it waits for the end of the body.
+    pub fn send_header(&self) -> Result<(), OutputError> {
+        let state = self.state_or_new().ok_or(OutputError::Memory)?;
+        self.open(state)
+    }
+
+    /// Hands what is buffered to the filters; `flush` asks them not to hold it back.
+    pub fn flush(&self, flush: bool) -> Result<(), OutputError> {
+        let state = self.state_or_new().ok_or(OutputError::Memory)?;
+        match state.output.stage.get() {
+            Stage::Body => {
+                self.ship(state, false)?;
+                if flush { self.special(NGX_HTTP_FLUSH) } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the body, with the header before it where nothing was sent.
+    pub fn end_output(&self) -> Result<(), OutputError> {
+        let state = self.state_or_new().ok_or(OutputError::Memory)?;
+        let output = &state.output;
+        if output.stage.get() == Stage::Ended {
+            return Ok(());
+        }
+        self.open(state)?;
+        if output.stage.get() == Stage::Gathering {
+            self.ship(state, false)?;
+            let body = output.gathered.replace(ptr::null_mut());
+            // SAFETY: the chain is ours until it is handed to the filters.
+            unsafe { (*self.as_ptr()).headers_out.content_length_n = chain_length(body) };
+            self.header()?;
+            if self.header_only() {
+                output.stage.set(Stage::Ended);
+                return Ok(());
+            }
+            output.stage.set(Stage::Body);
+            if !body.is_null() {
+                self.filter(output, body)?;
+            }
+        }
+        match output.stage.replace(Stage::Ended) {
+            Stage::HeaderOnly => Ok(()),
+            _ => self.ship(state, true),
+        }
+    }
+
+    /// Says whether the response's end was sent.
+    pub fn output_ended(&self) -> bool {
+        self.state().is_some_and(|state| state.output.stage.get() == Stage::Ended)
+    }
+
+    /// Says whether Lua has begun to answer: then the header can no longer be changed.
+    pub fn output_begun(&self) -> bool {
+        self.header_sent() || self.state().is_some_and(|state| state.output.stage.get() > Stage::Gathering)
+    }
+
+    /// Forgets a response that was gathered but not sent (an error or redirect answers instead).
+    pub fn drop_gathered(&self) {
+        if let Some(state) = self.state()
+            && state.output.stage.get() <= Stage::Gathering
+        {
+            state.output.stage.set(Stage::Fresh);
+            state.output.filling.set(ptr::null_mut());
+            state.output.gathered.set(ptr::null_mut());
+        }
+    }
+
+    /// Says whether all that was output has left for the client's socket.
+    pub fn output_drained(&self) -> bool {
+        // SAFETY: a live request.
+        unsafe {
+            let r = self.as_ptr();
+            (*(*r).connection).buffered() == 0 && (*r).out.is_null() && (*r).postponed.is_null()
+        }
+    }
+
+    fn open(&self, state: &State) -> Result<(), OutputError> {
+        if state.output.stage.get() != Stage::Fresh {
+            return Ok(());
+        }
+        // SAFETY: a live request.
+        unsafe {
+            let r = self.as_ptr();
+            if (*r).headers_out.status == 0 {
+                (*r).headers_out.status = NGX_HTTP_OK as _;
+            }
+            if !state.content_type_set.get() && (*r).header_sent() == 0 {
+                self.default_content_type(state)?;
+            }
+            if !state.headers_set.get() && (*r).header_sent() == 0 {
+                // A handler's file length or range must not describe Lua's output.
+                (*r).headers_out.content_length_n = -1;
+                if let Some(length) = (*r).headers_out.content_length.as_mut() {
+                    length.hash = 0;
+                    (*r).headers_out.content_length = ptr::null_mut();
+                }
+                (*r).set_allow_ranges(0);
+                if let Some(ranges) = (*r).headers_out.accept_ranges.as_mut() {
+                    ranges.hash = 0;
+                    (*r).headers_out.accept_ranges = ptr::null_mut();
+                }
+            }
+            let old = (*r).http_version < NGX_HTTP_VERSION_11 as usize;
+            if old && (*r).header_sent() == 0 && (*r).headers_out.content_length_n < 0 && (*r).main == r {
+                state.output.stage.set(Stage::Gathering);
+                return Ok(());
+            }
+        }
+        self.header()?;
+        state.output.stage.set(if self.header_only() { Stage::HeaderOnly } else { Stage::Body });
+        Ok(())
+    }
+
+    /// Sets the default content type of the location (`default_type`, `types`).
+    fn default_content_type(&self, state: &State) -> Result<(), OutputError> {
+        state.content_type_set.set(true);
+        // SAFETY: a live request.
+        unsafe {
+            if (*self.as_ptr()).headers_out.content_type.len > 0 {
+                return Ok(());
+            }
+            match ngx_http_set_content_type(self.as_ptr()) as i32 {
+                0 => Ok(()),
+                _ => Err(OutputError::Memory),
+            }
+        }
+    }
+
+    fn header(&self) -> Result<(), OutputError> {
+        if self.header_sent() {
+            return Ok(());
+        }
+        // SAFETY: a live request whose header was not sent.
+        let rc = unsafe { ngx_http_send_header(self.as_ptr()) };
+        if rc == NGX_ERROR as ngx_int_t || rc > NGX_OK as ngx_int_t { Err(OutputError::Filter) } else { Ok(()) }
+    }
+
+    fn special(&self, flags: u32) -> Result<(), OutputError> {
+        // SAFETY: a live request whose header was sent.
+        let rc = unsafe { ngx_http_send_special(self.as_ptr(), flags as ngx_uint_t) };
+        if rc == NGX_ERROR as ngx_int_t { Err(OutputError::Filter) } else { Ok(()) }
+    }
+
+    /// Hands the filling buffer over: to the filters, or to the gathered body while the header waits.
+    fn ship(&self, state: &State, last: bool) -> Result<(), OutputError> {
+        let output = &state.output;
+        let link = output.filling.replace(ptr::null_mut());
+        // SAFETY: the link and its buffer come from this request's pool and are ours until the filters get them.
+        unsafe {
+            let empty = link.is_null() || (*(*link).buf).pos == (*(*link).buf).last;
+            if empty {
+                return if last { self.special(NGX_HTTP_LAST) } else { Ok(()) };
+            }
+            if output.stage.get() == Stage::Gathering {
+                let mut end = output.gathered.get();
+                if end.is_null() {
+                    output.gathered.set(link);
+                } else {
+                    while !(*end).next.is_null() {
+                        end = (*end).next;
+                    }
+                    (*end).next = link;
+                }
+                return Ok(());
+            }
+            if last {
+                if self.is_subrequest() {
+                    (*(*link).buf).set_last_in_chain(1);
+                } else {
+                    (*(*link).buf).set_last_buf(1);
+                }
+            }
+        }
+        self.filter(output, link)
+    }
+
+    /// Runs the filters over a chain and keeps its buffers for reuse.
+    fn filter(&self, output: &Output, mut chain: *mut ngx_chain_t) -> Result<(), OutputError> {
+        // SAFETY: the chain's links and buffers come from the request's pool and carry our tag.
+        let rc = unsafe {
+            let rc = ngx_http_output_filter(self.as_ptr(), chain);
+            let (mut free, mut busy) = (output.free.get(), output.busy.get());
+            ngx_chain_update_chains((*self.as_ptr()).pool, &raw mut free, &raw mut busy, &raw mut chain, tag());
+            output.free.set(free);
+            output.busy.set(busy);
+            rc
+        };
+        if rc == NGX_ERROR as ngx_int_t { Err(OutputError::Filter) } else { Ok(()) }
+    }
+
+    /// Makes a new filling buffer with room for at least `needed` bytes.
+    fn allocate(&self, output: &Output, needed: usize) -> Result<(), OutputError> {
+        // SAFETY: pool allocations are checked; a link from the free list holds one of our own emptied buffers.
+        unsafe {
+            let pool = (*self.as_ptr()).pool;
+            let free = output.free.get();
+            if let Some(link) = free.as_mut()
+                && (*link.buf).end.offset_from((*link.buf).start) as usize >= needed
+            {
+                output.free.set(link.next);
+                link.next = ptr::null_mut();
+                let buffer = &mut *link.buf;
+                buffer.pos = buffer.start;
+                buffer.last = buffer.start;
+                buffer.set_last_buf(0);
+                buffer.set_last_in_chain(0);
+                buffer.set_flush(0);
+                output.filling.set(link);
+                return Ok(());
+            }
+            let usual = if output.busy.get().is_null() && output.gathered.get().is_null() && free.is_null() {
+                FIRST_BUFFER
+            } else {
+                NEXT_BUFFER
+            };
+            let link = ngx_alloc_chain_link(pool);
+            let buffer = ngx_create_temp_buf(pool, needed.max(usual));
+            if link.is_null() || buffer.is_null() {
+                return Err(OutputError::Memory);
+            }
+            (*buffer).tag = tag();
+            (*link).buf = buffer;
+            (*link).next = ptr::null_mut();
+            output.filling.set(link);
+            Ok(())
+        }
+    }
+}
+
+impl Output {
+    #[inline]
+    fn append(&self, bytes: &[u8]) -> Append {
+        let room = self.room();
+        if room == 0 || bytes.len() > room {
+            return Append::Full;
+        }
+        let link = self.filling.get();
+        // SAFETY: there is room, so there is a filling buffer, and it is ours.
+        unsafe {
+            let buffer = (*link).buf;
+            ptr::copy_nonoverlapping(bytes.as_ptr(), (*buffer).last, bytes.len());
+            (*buffer).last = (*buffer).last.add(bytes.len());
+        }
+        Append::Done
+    }
+
+    #[inline]
+    fn room(&self) -> usize {
+        let link = self.filling.get();
+        if link.is_null() {
+            return 0;
+        }
+        // SAFETY: the filling buffer is ours.
+        unsafe { (*(*link).buf).end.offset_from((*(*link).buf).last) as usize }
+    }
+}
+
+/// What marks buffers as ours for `ngx_chain_update_chains`.
+fn tag() -> ngx_buf_tag_t {
+    ctx_index() as ngx_buf_tag_t
+}
+
+fn chain_length(chain: *mut ngx_chain_t) -> off_t {
+    let mut length = 0;
+    let mut link = chain;
+    // SAFETY: a chain that this file has built.
+    while let Some(entry) = unsafe { link.as_ref() } {
+        // SAFETY: as above.
+        length += unsafe { (*entry.buf).last.offset_from((*entry.buf).pos) };
+        link = entry.next;
+    }
+    length as off_t
+}

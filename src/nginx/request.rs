@@ -1,0 +1,188 @@
+//! A request as nginx sees it: its line, its flags, and how it is ended.
+
+use std::cell::UnsafeCell;
+
+use ngx::core::Status;
+use ngx::ffi::*;
+
+use super::export::{Configuration, ctx_index, is_installed};
+use super::value::bytes;
+
+/// An HTTP request, lent by nginx for the time of a callback.
+#[repr(transparent)]
+pub struct Request(UnsafeCell<ngx_http_request_t>);
+
+impl Request {
+    /// # Safety
+    /// `r` must be a live request for `'a`.
+    #[inline]
+    pub(crate) unsafe fn from_ptr<'a>(r: *mut ngx_http_request_t) -> &'a Self {
+        // SAFETY: the type is a transparent cell around nginx's structure.
+        unsafe { &*r.cast::<Self>() }
+    }
+
+    #[inline]
+    pub(crate) fn as_ptr(&self) -> *mut ngx_http_request_t {
+        self.0.get()
+    }
+
+    /// The module's configuration of the `http` block.
+    #[inline]
+    pub fn main_conf<C: Configuration>(&self) -> &C::Main {
+        debug_assert!(is_installed::<C>());
+        // SAFETY: `Glue::create` filled the slot with a `C::Main` that lives as long as the cycle.
+        unsafe { &*(*(*self.as_ptr()).main_conf.add(ctx_index())).cast() }
+    }
+
+    /// The module's configuration of the location.
+    #[inline]
+    pub fn loc_conf<C: Configuration>(&self) -> &C::Loc {
+        debug_assert!(is_installed::<C>());
+        // SAFETY: as in `main_conf`.
+        unsafe { &*(*(*self.as_ptr()).loc_conf.add(ctx_index())).cast() }
+    }
+
+    /// The request's method, as it was written in the request line.
+    pub fn method_name(&self) -> &[u8] {
+        // SAFETY: the text lies in the request's header buffer or is a literal of nginx.
+        unsafe { bytes(&(*self.as_ptr()).method_name) }
+    }
+
+    /// nginx's bit of the method, `NGX_HTTP_GET` and so on.
+    pub fn method(&self) -> usize {
+        // SAFETY: a live request.
+        unsafe { (*self.as_ptr()).method }
+    }
+
+    /// The normalised path, decoded.
+    pub fn uri(&self) -> &[u8] {
+        // SAFETY: the text lies in the request's pool.
+        unsafe { bytes(&(*self.as_ptr()).uri) }
+    }
+
+    /// The query string, without the `?`.
+    pub fn args(&self) -> &[u8] {
+        // SAFETY: the text lies in the request's pool.
+        unsafe { bytes(&(*self.as_ptr()).args) }
+    }
+
+    /// 9, 1000, 1001, 2000 or 3000.
+    pub fn http_version(&self) -> usize {
+        // SAFETY: a live request.
+        unsafe { (*self.as_ptr()).http_version }
+    }
+
+    /// Says whether it came by an internal redirect, subrequest or error page.
+    pub fn is_internal(&self) -> bool {
+        // SAFETY: a live request.
+        unsafe { (*self.as_ptr()).internal() != 0 }
+    }
+
+    /// Says whether it is a subrequest.
+    pub fn is_subrequest(&self) -> bool {
+        // SAFETY: a live request.
+        unsafe { (*self.as_ptr()).main != self.as_ptr() }
+    }
+
+    /// Says whether only a header is to be answered.
+    pub fn header_only(&self) -> bool {
+        // SAFETY: a live request.
+        unsafe { (*self.as_ptr()).header_only() != 0 }
+    }
+
+    /// Says whether the response's header went out.
+    pub fn header_sent(&self) -> bool {
+        // SAFETY: a live request.
+        unsafe { (*self.as_ptr()).header_sent() != 0 }
+    }
+
+    /// The response's status; 0 where none was set.
+    pub fn status(&self) -> usize {
+        // SAFETY: a live request.
+        unsafe {
+            let r = self.as_ptr();
+            // What $status shows: an error status that was set before the header stands over the header's.
+            if (*r).err_status != 0 { (*r).err_status } else { (*r).headers_out.status }
+        }
+    }
+
+    /// Sets the response's status.
+    pub fn set_status(&self, status: usize) {
+        // SAFETY: a live request; an empty status line lets nginx write its own for the number.
+        unsafe {
+            let r = self.as_ptr();
+            (*r).headers_out.status = status;
+            if (*r).err_status != 0 {
+                (*r).err_status = 0;
+            }
+            (*r).headers_out.status_line.len = 0;
+        }
+    }
+
+    /// Seconds since the epoch at which the request began, with milliseconds.
+    pub fn start_time(&self) -> f64 {
+        // SAFETY: a live request.
+        unsafe { (*self.as_ptr()).start_sec as f64 + (*self.as_ptr()).start_msec as f64 / 1000.0 }
+    }
+
+    /// The address family of the client's connection and its address in binary.
+    pub fn is_from_loopback(&self) -> bool {
+        // SAFETY: nginx fills the connection's socket address when it accepts it.
+        unsafe {
+            let address = (*(*self.as_ptr()).connection).sockaddr;
+            match i32::from((*address).sa_family) {
+                libc::AF_UNIX => true,
+                libc::AF_INET => (*address.cast::<libc::sockaddr_in>()).sin_addr.s_addr.to_ne_bytes()[0] == 127,
+                libc::AF_INET6 => {
+                    let address = std::net::Ipv6Addr::from((*address.cast::<libc::sockaddr_in6>()).sin6_addr.s6_addr);
+                    address.is_loopback() || address.to_ipv4_mapped().is_some_and(|v4| v4.is_loopback())
+                }
+                _ => false,
+            }
+        }
+    }
+
+    /// Keeps the request while something that nginx does not know of is under way. Each call is undone by
+    /// [`Request::finalize`].
+    pub fn hold(&self) {
+        // SAFETY: a live request has a live main request.
+        unsafe {
+            let main = (*self.as_ptr()).main;
+            (*main).set_count((*main).count() + 1);
+        }
+    }
+
+    /// Undoes a [`Request::hold`] that something else will not finalize.
+    pub fn release(&self) {
+        // SAFETY: a live request has a live main request; the caller held it.
+        unsafe {
+            let main = (*self.as_ptr()).main;
+            (*main).set_count((*main).count() - 1);
+        }
+    }
+
+    /// Ends a request that was held; it must not be used afterwards.
+    pub fn finalize(&self, status: Status) {
+        // SAFETY: a live request; nginx frees it only here, and the posted requests run after it.
+        unsafe {
+            let connection = (*self.as_ptr()).connection;
+            ngx_http_finalize_request(self.as_ptr(), status.0);
+            ngx_http_run_posted_requests(connection);
+        }
+    }
+
+    /// Lets nginx notice, while a request is held, that its client has gone away.
+    pub fn watch_client(&self) {
+        // SAFETY: both are nginx's own handlers for a request that waits for something else.
+        unsafe {
+            (*self.as_ptr()).read_event_handler = Some(ngx_http_test_reading);
+            (*self.as_ptr()).write_event_handler = Some(ngx_http_request_empty_handler);
+        }
+    }
+
+    /// Reads and throws away the request's body, as a handler must that does not use it.
+    pub fn discard_body(&self) -> Status {
+        // SAFETY: a live request.
+        Status(unsafe { ngx_http_discard_request_body(self.as_ptr()) })
+    }
+}

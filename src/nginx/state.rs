@@ -1,0 +1,93 @@
+//! What the module keeps for each request: `r->ctx`.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
+
+use ngx::ffi::*;
+
+use super::export::ctx_index;
+use super::output::Output;
+use super::request::Request;
+
+/// The module's state of one request. It lives until the request's pool is destroyed.
+pub struct State {
+    request: *mut ngx_http_request_t,
+    pub(super) output: Output,
+    /// Lua has set a response header, so defaults that would overwrite it are left out.
+    pub headers_set: Cell<bool>,
+    /// Lua has chosen the content type.
+    pub content_type_set: Cell<bool>,
+    /// The slot of `ngx.ctx` among the VM's context tables; 0 where Lua never asked for one.
+    pub lua_context: Cell<u32>,
+    driver: RefCell<Option<Box<dyn Any>>>,
+}
+
+impl State {
+    /// Takes out what the driver keeps, so that no borrow is held while Lua runs.
+    pub fn take_driver<T: 'static>(&self) -> Option<Box<T>> {
+        self.driver.take()?.downcast().ok()
+    }
+
+    /// Puts back what the driver keeps.
+    pub fn put_driver<T: 'static>(&self, driver: Box<T>) {
+        self.driver.replace(Some(driver));
+    }
+
+    /// Reads or changes what the driver keeps. None where there is nothing or it is taken out.
+    pub fn with_driver<T: 'static, R>(&self, call: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let mut driver = self.driver.try_borrow_mut().ok()?;
+        driver.as_mut()?.downcast_mut().map(call)
+    }
+}
+
+impl Request {
+    /// The module's state of this request, if any of its Lua has run.
+    #[inline]
+    pub fn state(&self) -> Option<&State> {
+        // SAFETY: `r->ctx` has a slot for each module; ours holds null or what `state_or_new` put there.
+        unsafe { (*(*self.as_ptr()).ctx.add(ctx_index())).cast::<State>().as_ref() }
+    }
+
+    /// The module's state of this request, made where there is none. An internal redirect empties `r->ctx`; the
+    /// state from before it is found again in the pool. None where memory ran out.
+    pub fn state_or_new(&self) -> Option<&State> {
+        if let Some(state) = self.state() {
+            return Some(state);
+        }
+        let r = self.as_ptr();
+        // SAFETY: the request and its pool are valid; each cleanup with our handler holds a `State`.
+        unsafe {
+            let slot = (*r).ctx.add(ctx_index());
+            let mut cleanup = (*(*r).pool).cleanup;
+            while let Some(entry) = cleanup.as_ref() {
+                if entry.handler == Some(drop_state) && (*entry.data.cast::<State>()).request == r {
+                    *slot = entry.data;
+                    return self.state();
+                }
+                cleanup = entry.next;
+            }
+            let cleanup = ngx_pool_cleanup_add((*r).pool, 0);
+            if cleanup.is_null() {
+                return None;
+            }
+            let state = Box::new(State {
+                request: r,
+                output: Output::default(),
+                headers_set: Cell::default(),
+                content_type_set: Cell::default(),
+                lua_context: Cell::default(),
+                driver: RefCell::default(),
+            });
+            (*cleanup).data = Box::into_raw(state).cast();
+            (*cleanup).handler = Some(drop_state);
+            *slot = (*cleanup).data;
+        }
+        self.state()
+    }
+}
+
+unsafe extern "C" fn drop_state(data: *mut c_void) {
+    // SAFETY: `data` is the box that `state_or_new` leaked into this cleanup, which runs once.
+    drop(unsafe { Box::from_raw(data.cast::<State>()) });
+}

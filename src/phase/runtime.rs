@@ -1,0 +1,108 @@
+//! What a configuration runs its Lua with: the VM, the active environment and the code roots.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use mlua::{Function, Table};
+
+use crate::code::Generation;
+use crate::conf::{Code, Confs, MainConf, Source, evaluate};
+use crate::nginx::Request;
+use crate::vm::{Environment, Failure, Family, LoadError, Vm, file_chunk};
+
+/// A worker's Lua.
+pub struct Runtime {
+    /// The VM that all requests with the code cache on share.
+    pub vm: Rc<Vm>,
+    active: RefCell<Rc<Environment>>,
+    roots: Vec<PathBuf>,
+    families: &'static [Family],
+    package_path: Option<String>,
+    package_cpath: Option<String>,
+}
+
+impl Runtime {
+    /// Opens the VM of a configuration.
+    pub fn new(main: &MainConf, families: &'static [Family]) -> Result<Self, Failure> {
+        let (path, cpath) = (main.package_path.clone(), main.package_cpath.clone());
+        let vm = open(families, path.as_deref(), cpath.as_deref())?;
+        let environment = environment(&vm)?;
+        Ok(Self {
+            vm,
+            active: RefCell::new(environment),
+            roots: main.roots.clone(),
+            families,
+            package_path: path,
+            package_cpath: cpath,
+        })
+    }
+
+    /// The runtime of a request's configuration.
+    pub fn of(request: &Request) -> Option<&Self> {
+        request.main_conf::<Confs>().runtime.get()?.downcast_ref()
+    }
+
+    /// The VM and environment that a request which begins now is to run in.
+    pub fn pin(&self, caches_code: bool) -> Result<(Rc<Vm>, Rc<Environment>), Failure> {
+        if caches_code {
+            return Ok((Rc::clone(&self.vm), self.active.borrow().clone()));
+        }
+        let vm = open(self.families, self.package_path.as_deref(), self.package_cpath.as_deref())?;
+        let environment = environment(&vm)?;
+        Ok((vm, environment))
+    }
+
+    /// The compiled chunk of a directive, for a request or (None) for none.
+    pub fn chunk(
+        &self,
+        vm: &Rc<Vm>,
+        environment: &Environment,
+        code: &Code,
+        request: Option<&Request>,
+    ) -> Result<Function, LoadError> {
+        match &code.source {
+            Source::Inline { text, name, chunk } => match chunk.get() {
+                Some(chunk) if Rc::ptr_eq(vm, &self.vm) => Ok(chunk.clone()),
+                _ => vm.compile(text, name).map_err(LoadError::Compile),
+            },
+            Source::File(path) => {
+                use std::os::unix::ffi::OsStrExt;
+                file_chunk(vm, environment, &self.roots, path.as_os_str().as_bytes(), false)
+            }
+            Source::Variable(value) => {
+                let path = request.and_then(|request| evaluate(value, request));
+                let path = path.ok_or_else(|| LoadError::Compile(Failure::new("no memory")))?;
+                file_chunk(vm, environment, &self.roots, &path, true)
+            }
+        }
+    }
+}
+
+fn open(families: &[Family], path: Option<&str>, cpath: Option<&str>) -> Result<Rc<Vm>, Failure> {
+    let vm = Vm::new(families)?;
+    let package: Table = vm.lua().globals().raw_get("package")?;
+    for (field, value) in [("path", path), ("cpath", cpath)] {
+        if let Some(value) = value {
+            let default: String = package.raw_get(field)?;
+            package.raw_set(field, expand(value, &default))?;
+        }
+    }
+    Ok(vm)
+}
+
+/// Puts Lua's default where a search path has `;;`, and nginx's prefix for `$prefix` and `${prefix}`.
+fn expand(path: &str, default: &str) -> String {
+    let prefix = crate::nginx::prefix();
+    let prefix = prefix.to_string_lossy();
+    path.replace("${prefix}", &prefix).replace("$prefix", &prefix).replace(";;", &format!(";{default};"))
+}
+
+/// A first environment: the modules that come with the VM.
+fn environment(vm: &Rc<Vm>) -> Result<Rc<Environment>, Failure> {
+    let package: Table = vm.lua().globals().raw_get("package")?;
+    let loaded: Table = package.raw_get("loaded")?;
+    let environment = Environment::new(Rc::new(Generation::default()), loaded);
+    vm.switch_to(&environment)?;
+    Ok(environment)
+}

@@ -1,0 +1,105 @@
+//! A coroutine that the driver resumes, from a stock of finished ones.
+
+use std::rc::Rc;
+
+use mlua::{AnyUserData, FromLuaMulti, Function, IntoLuaMulti, LightUserData, Lua, MultiValue, Thread, Value};
+
+use super::error::Failure;
+use super::state::Vm;
+
+/// What a resumed coroutine did.
+pub enum Step {
+    /// It returned.
+    Done,
+    /// It yielded.
+    Yielded(Yield),
+    /// It raised.
+    Failed(Failure),
+}
+
+/// Why a coroutine yielded to the driver.
+pub enum Yield {
+    /// `ngx.exit(status)` and its like: the request is to end so and the coroutine will not be resumed.
+    Exit(i64),
+    /// It waits for an operation that was started; the operation wakes it.
+    Wait(AnyUserData),
+    /// A plain `coroutine.yield()`: let others run, then go on.
+    Cooperate,
+}
+
+/// What the Lua halves yield first, so that a user's own yields are told from theirs.
+static TAGS: [u8; 2] = [0; 2];
+
+impl Yield {
+    /// The tag that goes before the status of an exit.
+    pub fn exit_tag() -> LightUserData {
+        LightUserData((&raw const TAGS[0]).cast_mut().cast())
+    }
+
+    /// The tag that goes before an operation to wait for.
+    pub fn wait_tag() -> LightUserData {
+        LightUserData((&raw const TAGS[1]).cast_mut().cast())
+    }
+}
+
+/// The values with which a coroutine yielded or returned.
+struct Values(Yield);
+
+impl FromLuaMulti for Values {
+    fn from_lua_multi(values: MultiValue, _: &Lua) -> mlua::Result<Self> {
+        let mut values = values.into_iter();
+        Ok(Self(match (values.next(), values.next()) {
+            (Some(Value::LightUserData(tag)), Some(Value::Number(status))) if tag == Yield::exit_tag() => {
+                Yield::Exit(status as i64)
+            }
+            (Some(Value::LightUserData(tag)), Some(Value::Integer(status))) if tag == Yield::exit_tag() => {
+                Yield::Exit(status)
+            }
+            (Some(Value::LightUserData(tag)), Some(Value::UserData(operation))) if tag == Yield::wait_tag() => {
+                Yield::Wait(operation)
+            }
+            _ => Yield::Cooperate,
+        }))
+    }
+}
+
+/// A coroutine of a VM. Once it has returned it goes back to the VM's stock.
+pub struct Coroutine {
+    thread: Option<Thread>,
+    vm: Rc<Vm>,
+}
+
+impl Coroutine {
+    /// Runs it until it returns, yields or raises.
+    pub fn resume(&mut self, args: impl IntoLuaMulti) -> Step {
+        let Some(thread) = &self.thread else {
+            return Step::Failed(Failure::new("cannot resume dead coroutine"));
+        };
+        match thread.resume::<Values>(args) {
+            Ok(Values(why)) if thread.is_resumable() => Step::Yielded(why),
+            Ok(_) => {
+                if let Some(thread) = self.thread.take() {
+                    self.vm.stock(thread);
+                }
+                Step::Done
+            }
+            Err(error) => {
+                self.thread = None;
+                Step::Failed(error.into())
+            }
+        }
+    }
+}
+
+impl Vm {
+    /// Makes a coroutine that will run `function`.
+    pub fn coroutine(self: &Rc<Self>, function: &Function) -> Result<Coroutine, Failure> {
+        while let Some(thread) = self.unstock() {
+            if thread.reset(function.clone()).is_ok() {
+                return Ok(Coroutine { thread: Some(thread), vm: Rc::clone(self) });
+            }
+        }
+        let thread = self.lua().create_thread(function.clone())?;
+        Ok(Coroutine { thread: Some(thread), vm: Rc::clone(self) })
+    }
+}

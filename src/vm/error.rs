@@ -1,0 +1,92 @@
+//! A Lua error as text: what was raised, where, and the traceback.
+
+use std::fmt;
+
+/// Why a chunk did not compile or did not run to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What was raised, with `file:line:` in front where Lua knows it.
+    pub message: String,
+    /// The frames below, one a line; empty for a chunk that does not compile.
+    pub traceback: String,
+}
+
+/// The line between message and frames in the text of an mlua error.
+const TRACEBACK: &str = "\nstack traceback:\n";
+
+impl Failure {
+    /// A failure without a traceback.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), traceback: String::new() }
+    }
+
+    /// The file and line in front of the message, where it has them.
+    pub fn place(&self) -> Option<(&str, u32)> {
+        place(&self.message)
+    }
+}
+
+/// Splits `file:line:` off the front of a message.
+fn place(message: &str) -> Option<(&str, u32)> {
+    for (at, _) in message.match_indices(':') {
+        let digits: &str = message[at + 1..].split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+        if !digits.is_empty() && message[at + 1 + digits.len()..].starts_with(':') {
+            return Some((&message[..at], digits.parse().ok()?));
+        }
+    }
+    None
+}
+
+impl From<mlua::Error> for Failure {
+    fn from(error: mlua::Error) -> Self {
+        let text = match &error {
+            mlua::Error::RuntimeError(text) | mlua::Error::MemoryError(text) => text.clone(),
+            mlua::Error::SyntaxError { message, .. } => message.clone(),
+            mlua::Error::CallbackError { traceback, cause } => {
+                let inner = Self::from((**cause).clone());
+                return Self { message: inner.message, traceback: traceback.replacen("stack traceback:\n", "", 1) };
+            }
+            other => other.to_string(),
+        };
+        match text.split_once(TRACEBACK) {
+            Some((message, traceback)) => Self { message: message.into(), traceback: traceback.into() },
+            None => Self::new(text),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if !self.traceback.is_empty() {
+            write!(f, "{TRACEBACK}coroutine 0:\n{}", self.traceback)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn place_is_split_off_the_message() {
+        for (message, want) in [
+            ("a.lua:3: boom", Some(("a.lua", 3))),
+            ("content_by_lua(nginx.conf:40):2: boom", Some(("content_by_lua(nginx.conf:40)", 2))),
+            ("/a:b/c.lua:12: x:1: y", Some(("/a:b/c.lua", 12))),
+            ("boom", None),
+            ("boom: 3", None),
+        ] {
+            assert_eq!(place(message), want, "{message}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_split_into_message_and_frames() {
+        let error = mlua::Error::RuntimeError("a.lua:1: no\nstack traceback:\n\t[C]: in ?".into());
+        let failure = Failure::from(error);
+        assert_eq!(failure.message, "a.lua:1: no");
+        assert_eq!(failure.to_string(), "a.lua:1: no\nstack traceback:\ncoroutine 0:\n\t[C]: in ?");
+    }
+}

@@ -1,0 +1,137 @@
+//! From a path or a module's name to a compiled chunk of the running environment.
+
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use mlua::Function;
+
+use crate::code::{Node, PathError, candidates, literal_requires, normalize, read, read_static, strip_root};
+
+use super::environment::Environment;
+use super::error::Failure;
+use super::state::Vm;
+
+/// The largest Lua file that is run: 64 MiB.
+pub const FILE_LIMIT: usize = 64 << 20;
+
+/// Why a file was not turned into a chunk.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The file is refused or cannot be read.
+    Path(PathBuf, PathError),
+    /// A path that the request chose lies in no code root.
+    OutsideRoots(PathBuf),
+    /// It does not compile.
+    Compile(Failure),
+}
+
+impl LoadError {
+    /// The HTTP status that answers it.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Path(_, error) => error.status(),
+            Self::OutsideRoots(_) => 404,
+            Self::Compile(_) => 500,
+        }
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path, error) => write!(f, "failed to load external Lua file \"{}\": {error}", path.display()),
+            Self::OutsideRoots(path) => {
+                write!(f, "failed to load external Lua file \"{}\": outside of every code root", path.display())
+            }
+            Self::Compile(failure) => write!(f, "failed to load external Lua file: {failure}"),
+        }
+    }
+}
+
+/// The chunk of a file that a directive names. A path that a request had part in (`from_request`) must lie in one of
+/// `roots` and is resolved so that it cannot leave it.
+///
+/// The hot path is one look-up by the bytes of the path. Only a path in its normal form is remembered, so that the
+/// many spellings of one file, and files that don't exist, grow nothing.
+pub fn file_chunk(
+    vm: &Vm,
+    environment: &Environment,
+    roots: &[PathBuf],
+    path: &[u8],
+    from_request: bool,
+) -> Result<Function, LoadError> {
+    if let Some(chunk) = environment.chunks.borrow().get(path) {
+        return Ok(chunk.clone());
+    }
+    let as_path = PathBuf::from(std::ffi::OsStr::from_bytes(path));
+    let refuse = |error| LoadError::Path(as_path.clone(), error);
+    let root = roots.iter().find_map(|root| Some((root, strip_root(root, path)?)));
+    let (file, source) = match root {
+        Some((root, rest)) => {
+            let relative = normalize(rest).map_err(refuse)?;
+            let file = root.join(relative.as_path());
+            let known = environment.chunks.borrow().get(file.as_os_str().as_bytes()).cloned();
+            if let Some(chunk) = known {
+                return Ok(chunk);
+            }
+            let source = match environment.generation.source(file.as_os_str().as_bytes()) {
+                Some(source) => source,
+                None => read(root, &relative, FILE_LIMIT).map_err(refuse)?.bytes.into(),
+            };
+            (file, source)
+        }
+        None if from_request => return Err(LoadError::OutsideRoots(as_path)),
+        None => {
+            let source = match environment.generation.source(path) {
+                Some(source) => source,
+                None => read_static(&as_path, FILE_LIMIT).map_err(refuse)?.bytes.into(),
+            };
+            (as_path.clone(), source)
+        }
+    };
+    let chunk = vm.compile(&source, &chunk_name(&file)).map_err(LoadError::Compile)?;
+    let name = file.to_string_lossy();
+    environment.graph.borrow_mut().set_requires(&Node::chunk(&name), literal_requires(&source));
+    environment.chunks.borrow_mut().insert(file.as_os_str().as_bytes().into(), chunk.clone());
+    Ok(chunk)
+}
+
+/// Lua's chunk name of a file.
+fn chunk_name(file: &Path) -> String {
+    format!("@{}", file.display())
+}
+
+/// The chunk and file of a module, searched by the templates of `package_path`. `Ok(Err(tried))` where no file has it:
+/// the text lists those tried, as Lua's own loader does.
+pub fn find_module(
+    vm: &Vm,
+    environment: &Rc<Environment>,
+    package_path: &str,
+    name: &str,
+) -> Result<Result<(Function, String), String>, Failure> {
+    let mut tried = String::new();
+    for file in candidates(package_path, name) {
+        let source = match environment.generation.source(file.as_bytes()) {
+            Some(source) => source,
+            None => match read_static(Path::new(&file), FILE_LIMIT) {
+                Ok(read) => read.bytes.into(),
+                Err(PathError::NotFound) => {
+                    tried.push_str(&format!("\n\tno file '{file}'"));
+                    continue;
+                }
+                Err(error) => {
+                    tried.push_str(&format!("\n\tfile '{file}' {error}"));
+                    continue;
+                }
+            },
+        };
+        let chunk = vm.compile(&source, &format!("@{file}")).map_err(|failure| {
+            Failure::new(format!("error loading module '{name}' from file '{file}':\n\t{}", failure.message))
+        })?;
+        environment.graph.borrow_mut().set_requires(&Node::module(name), literal_requires(&source));
+        return Ok(Ok((chunk, file)));
+    }
+    Ok(Err(tried))
+}

@@ -1,0 +1,80 @@
+//! One LuaJIT state with the `ngx` API in it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use mlua::chunk::{Chunk, ChunkMode};
+use mlua::{Function, Lua, Table, Thread};
+
+use super::environment::Environment;
+use super::error::Failure;
+use super::family::Family;
+
+/// How many finished coroutines are kept for reuse.
+const STOCK: usize = 1024;
+
+/// A Lua VM: one a worker, and one a request where the code cache is off.
+pub struct Vm {
+    lua: Lua,
+    shared: Table,
+    stock: RefCell<Vec<Thread>>,
+    /// The environment that `package.loaded` shows.
+    pub(super) running: RefCell<Option<Rc<Environment>>>,
+}
+
+impl Vm {
+    /// Opens a state and gives it `families`, in order.
+    pub fn new(families: &[Family]) -> Result<Rc<Self>, Failure> {
+        let lua = crate::ffi::open();
+        let shared = lua.create_table()?;
+        let ngx = lua.create_table()?;
+        lua.globals().raw_set("ngx", &ngx)?;
+        for family in families {
+            let prim = lua.create_table()?;
+            (family.install)(&lua, &prim)?;
+            lua.load(family.lua).set_name(format!("=hotlua:{}.lua", family.name)).call::<()>((prim, &ngx, &shared))?;
+        }
+        Ok(Rc::new(Self { lua, shared, stock: RefCell::default(), running: RefCell::default() }))
+    }
+
+    /// The state itself.
+    pub fn lua(&self) -> &Lua {
+        &self.lua
+    }
+
+    /// What the Lua halves of the families share.
+    pub fn shared(&self) -> &Table {
+        &self.shared
+    }
+
+    /// Compiles source or bytecode. `name` is a Lua chunk name: `@path` or `=text`.
+    pub fn compile(&self, source: &[u8], name: &str) -> Result<Function, Failure> {
+        Self::chunk(&self.lua, source, name).into_function().map_err(Failure::from)
+    }
+
+    fn chunk<'a>(lua: &Lua, source: &'a [u8], name: &str) -> Chunk<'a> {
+        // Lua's own loadfile skips a first line that begins with `#`; its line break stays, so that lines count.
+        let source = match source.first() {
+            Some(b'#') => &source[source.iter().position(|&byte| byte == b'\n').unwrap_or(source.len())..],
+            _ => source,
+        };
+        let mode = if source.starts_with(b"\x1bL") { ChunkMode::Binary } else { ChunkMode::Text };
+        lua.load(source).set_name(name).set_mode(mode)
+    }
+
+    pub(super) fn stock(&self, thread: Thread) {
+        let mut stock = self.stock.borrow_mut();
+        if stock.len() < STOCK {
+            stock.push(thread);
+        }
+    }
+
+    pub(super) fn unstock(&self) -> Option<Thread> {
+        self.stock.borrow_mut().pop()
+    }
+}
+
+/// Says whether `source` compiles, in a state that is thrown away: for configuration that is only read so far.
+pub fn check(source: &[u8], name: &str) -> Result<(), Failure> {
+    Vm::chunk(&Lua::new(), source, name).into_function().map(drop).map_err(Failure::from)
+}
