@@ -1,11 +1,14 @@
 //! The `ngx` API, a file a family. Each has a Lua half of the same stem in `src/lua/`.
 
+mod context;
 mod output;
 mod require;
+mod sleep;
 mod support;
 mod variable;
 
 use crate::vm::Family;
 
 /// Every family, in the order in which a VM gets them: a Lua half may use what earlier ones put into `shared`.
-pub const FAMILIES: &[Family] = &[support::FAMILY, require::FAMILY, output::FAMILY, variable::FAMILY];
+pub const FAMILIES: &[Family] =
+    &[support::FAMILY, require::FAMILY, context::FAMILY, output::FAMILY, sleep::FAMILY, variable::FAMILY];

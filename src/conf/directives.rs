@@ -39,6 +39,7 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     main(c"init_worker_by_lua", Arity::One, |conf, main| init_worker(conf, main, Code::quoted)),
     main(c"init_worker_by_lua_block", Arity::Block, |conf, main| init_worker(conf, main, Code::block)),
     main(c"init_worker_by_lua_file", Arity::One, |conf, main| init_worker(conf, main, Code::file)),
+    main(c"hotlua_root", Arity::Some, roots),
     main(c"lua_package_path", Arity::One, |conf, main| text(conf, &mut main.package_path)),
     main(c"lua_package_cpath", Arity::One, |conf, main| text(conf, &mut main.package_cpath)),
     location(c"lua_code_cache", ANYWHERE, Arity::Flag, |conf, loc| flag(conf, &mut loc.code_cache)),
@@ -73,6 +74,22 @@ fn code(conf: &mut Conf, slot: &Option<Rc<Code>>, read: Read) -> Result<Rc<Code>
         return Err(duplicate(conf));
     }
     Ok(Rc::new(read(conf)?))
+}
+
+fn roots(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
+    if !main.roots.is_empty() {
+        return Err(duplicate(conf));
+    }
+    for path in conf.args() {
+        let root = conf.absolute(path);
+        let metadata = std::fs::metadata(&root)
+            .map_err(|error| format!("hotlua_root \"{}\" cannot be used: {error}", root.display()))?;
+        if !metadata.is_dir() {
+            return Err(format!("hotlua_root \"{}\" is not a directory", root.display()));
+        }
+        main.roots.push(root);
+    }
+    Ok(())
 }
 
 fn text(conf: &mut Conf, slot: &mut Option<String>) -> Result<(), String> {

@@ -3,6 +3,7 @@
 mod block;
 mod code;
 mod directives;
+mod roots;
 
 use std::any::Any;
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ pub struct MainConf {
     pub package_path: Option<String>,
     /// `lua_package_cpath`, with `;;` still in it.
     pub package_cpath: Option<String>,
-    /// `hotlua_root`; empty where it is not given.
+    /// `hotlua_root`; empty where it is not given. [`MainConf::code_roots`] derives them then.
     pub roots: Vec<PathBuf>,
     /// What the composition root made of this configuration.
     pub runtime: OnceCell<Box<dyn Any>>,
@@ -62,4 +63,11 @@ impl Configuration for Confs {
         child.code_cache = child.code_cache.or(parent.code_cache);
         Ok(())
     }
+}
+
+/// Puts nginx's prefix for `$prefix` and `${prefix}` in a search path.
+pub fn expand_prefix(path: &str) -> String {
+    let prefix = crate::nginx::prefix();
+    let prefix = prefix.to_string_lossy();
+    path.replace("${prefix}", &prefix).replace("$prefix", &prefix)
 }

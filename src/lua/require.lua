@@ -1,1 +1,67 @@
+-- require: Lua's own, but modules come from the running generation, a failed one leaves nothing behind, a module may
+-- yield while it loads, and who requires whom is recorded.
 local prim, ngx, shared = ...
+
+local package, error, type, tostring, pcall, getinfo = package, error, type, tostring, pcall, debug.getinfo
+local find, record = prim.find, prim.record
+
+-- What package.loaded holds while a module loads.
+local loading = setmetatable({}, { __tostring = function() return "loading" end })
+-- File of a module's source → its name, so that the requirer can be told by the function that calls.
+local module_of_source = {}
+shared.module_of_source = module_of_source
+-- The running generation's; the VM changes it with the generation.
+shared.loaded = package.loaded
+
+-- Lua's second loader looks for a file; ours looks where the generation says.
+package.loaders[2] = function(name)
+    local chunk, file = find(name, package.path)
+    if chunk then
+        module_of_source["@" .. file] = name
+        return chunk
+    end
+    if chunk == false then error(file, 0) end
+    return file
+end
+
+local function load(name)
+    local tried = ""
+    for _, loader in ipairs(package.loaders) do
+        local chunk = loader(name)
+        if type(chunk) == "function" then return chunk end
+        if type(chunk) == "string" then tried = tried .. chunk end
+    end
+    error("module '" .. name .. "' not found:" .. tried, 3)
+end
+
+function require(name)
+    local loaded = shared.loaded
+    local module = loaded[name]
+    if module ~= nil and module ~= false and module ~= loading then return module end
+    if type(name) ~= "string" then
+        if type(name) ~= "number" then
+            error("bad argument #1 to 'require' (string expected, got " .. (name == nil and "no value" or type(name)) .. ")", 2)
+        end
+        name = tostring(name)
+    end
+    if module == loading then error("loop or previous error loading module '" .. name .. "'", 2) end
+
+    local caller = getinfo(2, "S")
+    local chunk = load(name)
+    if caller then
+        local source = caller.source
+        record(module_of_source[source], source:sub(1, 1) == "@" and source:sub(2) or nil, name)
+    end
+    loaded[name] = loading
+    local ok, result = pcall(chunk, name)
+    if not ok then
+        loaded[name] = nil
+        error(result, 0)
+    end
+    if result ~= nil then
+        loaded[name] = result
+    elseif loaded[name] == loading then
+        loaded[name] = true
+    end
+    return loaded[name]
+end

@@ -22,3 +22,26 @@ end
 function ngx.get_phase()
     return prim.phase_names[prim.phase()] or error("no request ctx found", 2)
 end
+
+-- Raises for a function that was called in a phase that does not allow it.
+function shared.disabled(level)
+    local phase = prim.phase_names[prim.phase()]
+    if not phase then return shared.no_request((level or 1) + 1) end
+    return error("API disabled in the context of " .. phase .. "_by_lua*", (level or 1) + 1)
+end
+
+-- Fields of `ngx` that are computed: name → function(), name → function(value).
+local get, set = {}, {}
+shared.ngx_get, shared.ngx_set = get, set
+
+setmetatable(ngx, {
+    __index = function(_, name)
+        local field = get[name]
+        if field then return field() end
+    end,
+    __newindex = function(ngx, name, value)
+        local field = set[name]
+        if field then return field(value) end
+        rawset(ngx, name, value)
+    end,
+})

@@ -5,6 +5,7 @@ use std::cell::UnsafeCell;
 use ngx::core::Status;
 use ngx::ffi::*;
 
+use super::event::Posted;
 use super::export::{Configuration, ctx_index, is_installed};
 use super::value::bytes;
 
@@ -171,11 +172,24 @@ impl Request {
         }
     }
 
-    /// Lets nginx notice, while a request is held, that its client has gone away.
-    pub fn watch_client(&self) {
+    /// The main request; itself where it is no subrequest.
+    pub fn main(&self) -> &Self {
+        // SAFETY: the main request outlives its subrequests.
+        unsafe { Self::from_ptr((*self.as_ptr()).main) }
+    }
+
+    /// An event that calls back with this request. Its owner must end with the request: [`super::State`] does.
+    pub fn posted(&self, call: impl Fn(&Self) + 'static) -> Posted {
+        let r = self.as_ptr();
+        // SAFETY: the event is dropped, and so taken from nginx, before the request is freed.
+        Posted::new(move || call(unsafe { Self::from_ptr(r) }))
+    }
+
+    /// Makes nginx leave a held request alone: what the client sends or does waits until the request goes on.
+    pub fn block_events(&self) {
         // SAFETY: both are nginx's own handlers for a request that waits for something else.
         unsafe {
-            (*self.as_ptr()).read_event_handler = Some(ngx_http_test_reading);
+            (*self.as_ptr()).read_event_handler = Some(ngx_http_block_reading);
             (*self.as_ptr()).write_event_handler = Some(ngx_http_request_empty_handler);
         }
     }

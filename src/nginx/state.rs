@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
+use std::rc::Rc;
 
 use ngx::ffi::*;
 
@@ -21,6 +22,8 @@ pub struct State {
     /// The slot of `ngx.ctx` among the VM's context tables; 0 where Lua never asked for one.
     pub lua_context: Cell<u32>,
     driver: RefCell<Option<Box<dyn Any>>>,
+    pin: RefCell<Option<Rc<dyn Any>>>,
+    kept: RefCell<Vec<Box<dyn Any>>>,
 }
 
 impl State {
@@ -32,6 +35,32 @@ impl State {
     /// Puts back what the driver keeps.
     pub fn put_driver<T: 'static>(&self, driver: Box<T>) {
         self.driver.replace(Some(driver));
+    }
+
+    /// What the request is pinned to for all of its life, made by `make` when its first Lua runs.
+    pub fn pin<T: 'static, E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<Rc<T>, E> {
+        if let Some(pinned) = self.pin.borrow().clone()
+            && let Ok(pinned) = pinned.downcast()
+        {
+            return Ok(pinned);
+        }
+        let pinned = Rc::new(make()?);
+        self.pin.replace(Some(pinned.clone()));
+        Ok(pinned)
+    }
+
+    /// Keeps a value until the request ends or is redirected internally.
+    pub fn keep(&self, value: impl Any) {
+        self.kept.borrow_mut().push(Box::new(value));
+    }
+
+    /// An internal redirect starts the request's Lua anew, but on the code that it is pinned to.
+    fn redirected(&self) {
+        self.headers_set.set(false);
+        self.content_type_set.set(false);
+        self.lua_context.set(0);
+        self.driver.take();
+        self.kept.take();
     }
 
     /// Reads or changes what the driver keeps. None where there is nothing or it is taken out.
@@ -63,7 +92,9 @@ impl Request {
             while let Some(entry) = cleanup.as_ref() {
                 if entry.handler == Some(drop_state) && (*entry.data.cast::<State>()).request == r {
                     *slot = entry.data;
-                    return self.state();
+                    let state = self.state()?;
+                    state.redirected();
+                    return Some(state);
                 }
                 cleanup = entry.next;
             }
@@ -78,12 +109,23 @@ impl Request {
                 content_type_set: Cell::default(),
                 lua_context: Cell::default(),
                 driver: RefCell::default(),
+                pin: RefCell::default(),
+                kept: RefCell::default(),
             });
             (*cleanup).data = Box::into_raw(state).cast();
             (*cleanup).handler = Some(drop_state);
             *slot = (*cleanup).data;
         }
         self.state()
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        // What runs and what it keeps point into the VM that the pin may be the last to hold.
+        self.driver.take();
+        self.kept.take();
+        self.pin.take();
     }
 }
 

@@ -3,15 +3,44 @@
 use ngx::core::Status;
 
 use crate::conf::Confs;
-use crate::nginx::{Phase, Request};
+use crate::nginx::{self, Request};
 
-use super::driver;
+use super::{Phase, driver};
+
+/// The first status that nginx answers by a page of its own or a redirect.
+const SPECIAL_RESPONSE: i64 = 300;
+const NO_CONTENT: i64 = 204;
+
+static CONTENT: Phase = Phase { bit: nginx::Phase::CONTENT, returned, exited, resumed: Request::finalize };
 
 /// Runs the content handler of the request's location.
 pub fn content(request: &Request) -> Status {
     let location = request.loc_conf::<Confs>();
-    match &location.content {
-        Some(code) => driver::start(request, code, Phase::CONTENT, location.caches_code()),
-        None => Status::NGX_DECLINED,
+    let Some(code) = &location.content else { return Status::NGX_DECLINED };
+    let status = driver::start(request, code, &CONTENT, location.caches_code());
+    if status == Status::NGX_DONE {
+        request.hold();
+    }
+    status
+}
+
+/// The end of a handler that returned.
+fn returned(request: &Request) -> Status {
+    match request.end_output() {
+        Ok(()) => Status::NGX_OK,
+        Err(_) => Status::NGX_ERROR,
+    }
+}
+
+/// The end of a handler that called `ngx.exit(status)`.
+fn exited(request: &Request, status: i64) -> Status {
+    match status {
+        0 => returned(request),
+        _ if request.output_begun() && status >= 0 => returned(request),
+        200..SPECIAL_RESPONSE if status != NO_CONTENT => returned(request),
+        _ => {
+            request.drop_gathered();
+            Status(status as isize)
+        }
     }
 }

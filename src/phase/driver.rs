@@ -2,88 +2,120 @@
 
 use std::rc::Rc;
 
+use mlua::Function;
 use ngx::core::Status;
 
 use crate::conf::Code;
-use crate::nginx::{Level, Log, Phase, Request, enter};
-use crate::vm::{Coroutine, Environment, Failure, Step, Vm, Yield};
+use crate::nginx::{Level, Log, Posted, Request, enter};
+use crate::vm::{Coroutine, Environment, Failure, Operation, Step, Vm, Yield};
 
+use super::Phase;
 use super::runtime::Runtime;
 
 const INTERNAL_SERVER_ERROR: Status = Status(500);
-/// The first status that nginx answers by a page of its own or a redirect.
-const SPECIAL_RESPONSE: i64 = 300;
-const NO_CONTENT: i64 = 204;
 
-/// What runs for a request. It pins the environment until the request's Lua has ended.
-struct Run {
-    phase: Phase,
-    vm: Rc<Vm>,
-    environment: Rc<Environment>,
-    coroutine: Coroutine,
+/// The code that a request runs from its first Lua to its end: one version, whatever is published meanwhile.
+pub(super) struct Pinned {
+    pub(super) vm: Rc<Vm>,
+    pub(super) environment: Rc<Environment>,
 }
 
-/// Starts a directive's Lua for a request.
-pub fn start(request: &Request, code: &Code, phase: Phase, caches_code: bool) -> Status {
-    let Some(runtime) = Runtime::of(request) else {
-        return INTERNAL_SERVER_ERROR;
-    };
-    let (vm, environment) = match runtime.pin(caches_code) {
+/// What runs for a request in one phase.
+struct Run {
+    phase: &'static Phase,
+    pinned: Rc<Pinned>,
+    coroutine: Coroutine,
+    /// What the coroutine waits for.
+    waiting: Option<Operation>,
+    /// Resumes the coroutine from the event loop; made when it first waits.
+    wake: Option<Rc<Posted>>,
+}
+
+/// Starts a directive's Lua for a request. `NGX_DONE`: it waits, and the request is held until it goes on.
+pub fn start(request: &Request, code: &Code, phase: &'static Phase, caches_code: bool) -> Status {
+    let Some(runtime) = Runtime::of(request) else { return INTERNAL_SERVER_ERROR };
+    let pinned = match pin(request, runtime, caches_code) {
         Ok(pinned) => pinned,
         Err(failure) => return abort(request, &failure),
     };
-    let chunk = match runtime.chunk(&vm, &environment, code, Some(request)) {
+    let chunk: Function = match runtime.chunk(&pinned.vm, &pinned.environment, code, Some(request)) {
         Ok(chunk) => chunk,
         Err(error) => {
             Log::of(request).write(Level::Err, error.to_string().as_bytes());
-            return Status(isize::from(error.status() as i16));
+            return Status(error.status() as isize);
         }
     };
-    match vm.coroutine(&chunk) {
-        Ok(coroutine) => Run { phase, vm, environment, coroutine }.resume(request),
+    match pinned.vm.coroutine(&chunk) {
+        Ok(coroutine) => Box::new(Run { phase, pinned, coroutine, waiting: None, wake: None }).resume(request),
         Err(failure) => abort(request, &failure),
     }
 }
 
+/// The code that the request runs on; a subrequest runs on its main request's.
+fn pin(request: &Request, runtime: &Runtime, caches_code: bool) -> Result<Rc<Pinned>, Failure> {
+    let no_memory = || Failure::new("no memory");
+    let state = request.main().state_or_new().ok_or_else(no_memory)?;
+    let pinned = state.pin(|| runtime.pin(caches_code).map(|(vm, environment)| Pinned { vm, environment }))?;
+    request.state_or_new().ok_or_else(no_memory)?;
+    Ok(pinned)
+}
+
 impl Run {
-    fn resume(mut self, request: &Request) -> Status {
-        if let Err(failure) = self.vm.switch_to(&self.environment) {
+    fn resume(mut self: Box<Self>, request: &Request) -> Status {
+        if let Err(failure) = self.pinned.vm.switch_to(&self.pinned.environment) {
             return abort(request, &failure);
         }
-        let scope = enter(Some(request), self.phase);
+        let scope = enter(Some(request), self.phase.bit);
         let step = self.coroutine.resume(());
         drop(scope);
         match step {
-            Step::Done => finish(request),
-            Step::Yielded(Yield::Exit(status)) => exit(request, status),
-            Step::Yielded(_) => abort(request, &Failure::new("attempt to yield across the content handler")),
+            Step::Done => (self.phase.returned)(request),
+            Step::Yielded(Yield::Exit(status)) => (self.phase.exited)(request, status),
+            Step::Yielded(Yield::Wait(operation)) => self.wait(request, Some(operation)),
+            Step::Yielded(Yield::Cooperate) => self.wait(request, None),
             Step::Failed(failure) => abort(request, &failure),
         }
     }
-}
 
-/// The end of a handler that returned.
-fn finish(request: &Request) -> Status {
-    match request.end_output() {
-        Ok(()) => Status::NGX_OK,
-        Err(_) => Status::NGX_ERROR,
+    /// Puts the run aside until the operation is done, or (None) until others had their turn.
+    fn wait(mut self: Box<Self>, request: &Request, operation: Option<Operation>) -> Status {
+        let Some(state) = request.state() else { return INTERNAL_SERVER_ERROR };
+        // What was output so far goes to the filters, as it would if each call had sent its own.
+        if request.flush(false).is_err() {
+            return Status::NGX_ERROR;
+        }
+        let wake = Rc::clone(self.wake.get_or_insert_with(|| Rc::new(request.posted(woken))));
+        match &operation {
+            Some(operation) => operation.wake_by(Box::new(move || wake.post())),
+            None => wake.post(),
+        }
+        self.waiting = operation;
+        request.block_events();
+        state.put_driver(self);
+        Status::NGX_DONE
     }
 }
 
-/// The end of a handler that called `ngx.exit(status)`.
-fn exit(request: &Request, status: i64) -> Status {
-    match status {
-        0 => finish(request),
-        _ if request.output_begun() && status >= 0 => finish(request),
-        200..SPECIAL_RESPONSE if status != NO_CONTENT => finish(request),
-        _ => {
-            request.drop_gathered();
-            Status(status as isize)
+impl Drop for Run {
+    fn drop(&mut self) {
+        if let Some(operation) = self.waiting.take() {
+            operation.cancel();
         }
     }
 }
 
-/// The end of a handler that raised.
+/// Goes on with a request that waited.
+fn woken(request: &Request) {
+    let Some(mut run) = request.state().and_then(|state| state.take_driver::<Run>()) else { return };
+    run.waiting = None;
+    let resumed = run.phase.resumed;
+    let status = run.resume(request);
+    if status != Status::NGX_DONE {
+        resumed(request, status);
+    }
+}
+
+/// The end of Lua that raised.
 fn abort(request: &Request, failure: &Failure) -> Status {
     Log::of(request).write(Level::Err, format!("lua entry thread aborted: runtime error: {failure}").as_bytes());
     if request.output_begun() {

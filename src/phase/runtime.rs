@@ -7,7 +7,7 @@ use std::rc::Rc;
 use mlua::{Function, Table};
 
 use crate::code::Generation;
-use crate::conf::{Code, Confs, MainConf, Source, evaluate};
+use crate::conf::{Code, Confs, MainConf, Source, evaluate, expand_prefix};
 use crate::nginx::Request;
 use crate::vm::{Environment, Failure, Family, LoadError, Vm, file_chunk};
 
@@ -31,7 +31,7 @@ impl Runtime {
         Ok(Self {
             vm,
             active: RefCell::new(environment),
-            roots: main.roots.clone(),
+            roots: main.code_roots(),
             families,
             package_path: path,
             package_cpath: cpath,
@@ -93,9 +93,7 @@ fn open(families: &[Family], path: Option<&str>, cpath: Option<&str>) -> Result<
 
 /// Puts Lua's default where a search path has `;;`, and nginx's prefix for `$prefix` and `${prefix}`.
 fn expand(path: &str, default: &str) -> String {
-    let prefix = crate::nginx::prefix();
-    let prefix = prefix.to_string_lossy();
-    path.replace("${prefix}", &prefix).replace("$prefix", &prefix).replace(";;", &format!(";{default};"))
+    expand_prefix(path).replace(";;", &format!(";{default};"))
 }
 
 /// A first environment: the modules that come with the VM.

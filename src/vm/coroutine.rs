@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use mlua::{AnyUserData, FromLuaMulti, Function, IntoLuaMulti, LightUserData, Lua, MultiValue, Thread, Value};
+use mlua::{FromLuaMulti, Function, IntoLuaMulti, LightUserData, Lua, MultiValue, Thread, Value};
 
 use super::error::Failure;
+use super::operation::Operation;
 use super::state::Vm;
 
 /// What a resumed coroutine did.
@@ -22,7 +23,7 @@ pub enum Yield {
     /// `ngx.exit(status)` and its like: the request is to end so and the coroutine will not be resumed.
     Exit(i64),
     /// It waits for an operation that was started; the operation wakes it.
-    Wait(AnyUserData),
+    Wait(Operation),
     /// A plain `coroutine.yield()`: let others run, then go on.
     Cooperate,
 }
@@ -56,7 +57,7 @@ impl FromLuaMulti for Values {
                 Yield::Exit(status)
             }
             (Some(Value::LightUserData(tag)), Some(Value::UserData(operation))) if tag == Yield::wait_tag() => {
-                Yield::Wait(operation)
+                operation.borrow::<Operation>().map_or(Yield::Cooperate, |operation| Yield::Wait(operation.clone()))
             }
             _ => Yield::Cooperate,
         }))

@@ -1,7 +1,7 @@
 //! One LuaJIT state with the `ngx` API in it.
 
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use mlua::chunk::{Chunk, ChunkMode};
 use mlua::{Function, Lua, Table, Thread};
@@ -22,7 +22,15 @@ pub struct Vm {
     pub(super) running: RefCell<Option<Rc<Environment>>>,
 }
 
+/// How a primitive finds the VM that it was called in; weak, because the state must not own itself.
+struct Home(Weak<Vm>);
+
 impl Vm {
+    /// The VM of a state; none while it is being made or torn down.
+    pub fn of(lua: &Lua) -> Option<Rc<Self>> {
+        lua.app_data_ref::<Home>()?.0.upgrade()
+    }
+
     /// Opens a state and gives it `families`, in order.
     pub fn new(families: &[Family]) -> Result<Rc<Self>, Failure> {
         let lua = crate::ffi::open();
@@ -34,7 +42,9 @@ impl Vm {
             (family.install)(&lua, &prim)?;
             lua.load(family.lua).set_name(format!("=hotlua:{}.lua", family.name)).call::<()>((prim, &ngx, &shared))?;
         }
-        Ok(Rc::new(Self { lua, shared, stock: RefCell::default(), running: RefCell::default() }))
+        let vm = Rc::new(Self { lua, shared, stock: RefCell::default(), running: RefCell::default() });
+        vm.lua.set_app_data(Home(Rc::downgrade(&vm)));
+        Ok(vm)
     }
 
     /// The state itself.
@@ -49,7 +59,7 @@ impl Vm {
 
     /// Compiles source or bytecode. `name` is a Lua chunk name: `@path` or `=text`.
     pub fn compile(&self, source: &[u8], name: &str) -> Result<Function, Failure> {
-        Self::chunk(&self.lua, source, name).into_function().map_err(Failure::from)
+        Self::chunk(&self.lua, source, name).into_function().map_err(syntax)
     }
 
     fn chunk<'a>(lua: &Lua, source: &'a [u8], name: &str) -> Chunk<'a> {
@@ -76,5 +86,10 @@ impl Vm {
 
 /// Says whether `source` compiles, in a state that is thrown away: for configuration that is only read so far.
 pub fn check(source: &[u8], name: &str) -> Result<(), Failure> {
-    Vm::chunk(&Lua::new(), source, name).into_function().map(drop).map_err(Failure::from)
+    Vm::chunk(&Lua::new(), source, name).into_function().map(drop).map_err(syntax)
+}
+
+/// The frames below a compilation are of no use.
+fn syntax(error: mlua::Error) -> Failure {
+    Failure::new(Failure::from(error).message)
 }

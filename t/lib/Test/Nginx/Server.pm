@@ -1,4 +1,4 @@
-# One nginx process: starts it, tells whether it lives, stops it.
+# One nginx process: starts it, stops it, tells whether it crashed.
 #
 # nginx leaves its pid file behind when it crashes and removes it when it exits
 # in order; that is how a crash is told from an exit. Nothing here sleeps for a
@@ -18,6 +18,7 @@ my $START_DEADLINE = 30;
 my $PID_DEADLINE   = 5;
 # What to send, and how long to wait for the end: a graceful exit may wait for
 # timers and open connections, which a test has no interest in.
+my $PATIENCE = 10;
 my @STOP = ([ QUIT => 1.5 ], [ TERM => 3 ], [ KILL => 5 ]);
 
 sub new {
@@ -61,19 +62,16 @@ sub start {
     return ($code, $text);
 }
 
-sub pid { $_[0]{pid} }
-
-sub is_running { $_[0]{pid} && _alive($_[0]{pid}) }
-
 # Did it end by itself, without removing its pid file?
 sub has_crashed {
     my ($self) = @_;
     return $self->{pid} && !_alive($self->{pid}) && -e $self->{pid_file};
 }
 
-# Returns undef, or a sentence where nginx did not end in order.
+# Returns undef, or a sentence where nginx did not end in order. Patiently: a
+# test looks at how it exits, so its graceful exit gets more time.
 sub stop {
-    my ($self) = @_;
+    my ($self, $patiently) = @_;
     my $pid = $self->{pid} or return undef;
     if ($self->has_crashed) {
         delete $self->{pid};
@@ -83,6 +81,7 @@ sub stop {
     my $signal_used;
     for my $step (@STOP) {
         my ($signal, $deadline) = @$step;
+        $deadline = $PATIENCE if $patiently && $signal eq 'QUIT';
         last if !_alive($pid);
         $signal_used = $signal;
         kill $signal => $pid;

@@ -4,6 +4,7 @@
 # Settings: what the .t file chose.    Request: sections to bytes.
 # Conf:     block to server root.      Client, Response: bytes to responses.
 # Server:   the nginx process.         Check, Log: the assertions.
+# Peer:     a server that nginx is to talk to.
 package Test::Nginx::Socket;
 
 use strict;
@@ -11,6 +12,8 @@ use warnings;
 
 use Test::Base -base;
 
+use File::Path qw(remove_tree);
+use HTTP::Response;
 use List::Util qw(shuffle);
 use Test::More ();
 use Time::HiRes qw(sleep);
@@ -19,6 +22,7 @@ use Test::Nginx::Check qw(check_response is_str add_response_body_check);
 use Test::Nginx::Client qw(exchange);
 use Test::Nginx::Conf qw(expand write_root write_user_files);
 use Test::Nginx::Log qw(patterns);
+use Test::Nginx::Peer;
 use Test::Nginx::Request qw(connections);
 use Test::Nginx::Response qw(take_response);
 use Test::Nginx::Server;
@@ -101,9 +105,18 @@ sub _run_block {
         accumulate => flag('check_accum_error_log'));
     for my $repeat (0 .. repeat_each() - 1) {
         write_user_files($block) if $repeat;
-        _run_requests($block, $name, $repeat, $error_log, $access_log);
+        my @peers = Test::Nginx::Peer->start_all($block);
+        my $ran = eval { _run_requests($block, $name, $repeat, $error_log, $access_log); 1 };
+        my $error = $@;
+        for my $peer (@peers) {
+            my $query = $peer->stop;
+            is_str($query, $peer->expected_query, "$name - $peer->{type} query")
+                if defined $peer->expected_query;
+        }
+        die $error if !$ran;
     }
-    _stop_server($name);
+    _stop_server($name, defined $block->shutdown_error_log);
+    _check_worker_exits($name, $error_log->alarms);
     $error_log->has("$name - at shutdown", patterns($block->shutdown_error_log));
     $error_log->has_not("$name - at shutdown", patterns($block->no_shutdown_error_log));
 }
@@ -134,12 +147,21 @@ sub _run_requests {
             check_response($response, { block => $block, name => $name,
                 request => $request, repeat => $repeat, many => $many })
                 if !defined $block->ignore_response;
+            _skip_stap($block, $name);
             $request++;
             sleep seconds($block->wait) if $block->wait;
             _check_error_log($block, $name, $repeat, $error_log);
             _check_access_log($block, $name, $access_log) if !defined $block->ignore_response;
         }
     }
+}
+
+# SystemTap is not run here; its checks count as skipped, for plans to hold.
+sub _skip_stap {
+    my ($block, $name) = @_;
+    my @checks = grep { defined $block->$_ }
+        qw(stap_out stap_out2 stap_out3 stap_out_like stap_out_unlike);
+    SKIP: { Test::More::skip("$name - no SystemTap", scalar @checks) if @checks }
 }
 
 # One connection's exchange: a response for each of its requests.
@@ -184,10 +206,15 @@ sub _check_error_log {
     $log->has_not($name, patterns($block->no_error_log));
     my @alarms = defined $block->must_die ? () : $log->alarms(@wanted);
     Test::More::diag("$name - ", @alarms) if @alarms;
-    if (my @crashes = grep {/ exited on signal /} @alarms) {
-        Test::More::fail("$name - a worker crashed");
-    }
+    _check_worker_exits($name, @alarms);
     $log->advance;
+}
+
+sub _check_worker_exits {
+    my ($name, @alarms) = @_;
+    my @crashes = grep {/ exited on signal /} @alarms or return;
+    Test::More::fail("$name - a worker crashed");
+    Test::More::diag(@crashes);
 }
 
 sub _check_access_log {
@@ -199,8 +226,8 @@ sub _check_access_log {
 
 # A crash fails the block, whatever its expectations say.
 sub _stop_server {
-    my ($name) = @_;
-    my $trouble = $server->stop;
+    my ($name, $patiently) = @_;
+    my $trouble = $server->stop($patiently);
     undef $server;
     return if !defined $trouble;
     $trouble =~ /crashed/ ? Test::More::fail("$name - $trouble") : Test::More::diag("$name - $trouble");
@@ -266,6 +293,7 @@ END {
         my $status = $?;    # waiting for nginx must not change how prove sees us end
         $server->stop if $server && !$ENV{TEST_NGINX_NO_CLEAN};
         $_->() for @cleanups;
+        remove_tree(server_root()) if $ENV{TEST_NGINX_RANDOMIZE} && !$ENV{TEST_NGINX_NO_CLEAN};
         $? = $status;
     }
 }

@@ -1,0 +1,70 @@
+//! The code roots: directories of Lua files, given by `hotlua_root` or derived from what the directives name.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::nginx::prefix;
+
+use super::MainConf;
+use super::code::Source;
+
+impl MainConf {
+    /// The directories that code is served from: `hotlua_root`, or the static directory prefixes of
+    /// `lua_package_path` (without its `;;`) and of every `*_by_lua_file`.
+    pub fn code_roots(&self) -> Vec<PathBuf> {
+        if !self.roots.is_empty() {
+            return self.roots.clone();
+        }
+        let mut roots: Vec<PathBuf> = Vec::new();
+        let mut add = |root: PathBuf| {
+            if root != Path::new("/") && !roots.contains(&root) {
+                roots.push(root);
+            }
+        };
+        for code in &self.codes {
+            match &code.source {
+                Source::Inline { .. } => {}
+                Source::File(path) => {
+                    if let Some(directory) = path.parent() {
+                        add(directory.to_owned());
+                    }
+                }
+                Source::Variable(value) => add(prefix().join(static_directory(value.source(), b'$'))),
+            }
+        }
+        for template in self.package_path.iter().flat_map(|path| path.split(';')).filter(|part| !part.is_empty()) {
+            let template = super::expand_prefix(template);
+            add(prefix().join(static_directory(template.as_bytes(), b'?')));
+        }
+        roots
+    }
+}
+
+/// The directory that stands before the first `variable` byte: `/srv/lua/` of `/srv/lua/$1.lua`.
+fn static_directory(path: &[u8], variable: u8) -> &Path {
+    let fixed = path.split(|&byte| byte == variable).next().unwrap_or_default();
+    let end = fixed.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    let end = if end > 1 { end - 1 } else { end };
+    Path::new(OsStr::from_bytes(&fixed[..end]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_before_the_first_variable_is_static() {
+        for (path, variable, want) in [
+            ("/srv/lua/$1.lua", b'$', "/srv/lua"),
+            ("/srv/lua/app-$1/x.lua", b'$', "/srv/lua"),
+            ("lua/$1.lua", b'$', "lua"),
+            ("$1.lua", b'$', ""),
+            ("/$1.lua", b'$', "/"),
+            ("/srv/?.lua", b'?', "/srv"),
+            ("./?.lua", b'?', "."),
+        ] {
+            assert_eq!(static_directory(path.as_bytes(), variable), Path::new(want), "{path}");
+        }
+    }
+}
