@@ -8,6 +8,7 @@
 //! | [`worker`] | the composition root: builds the VM and hands it to the rooms |
 //! | [`phase`] | the driver that runs a request's Lua |
 //! | [`api`] | the `ngx.*` families, each with a Lua half in `src/lua/` |
+//! | [`hot`] | publish, prepare, activate |
 //! | [`conf`] | directives and what they keep |
 //! | [`vm`] | LuaJIT |
 //! | [`code`] | paths, generations, the require graph |
@@ -22,6 +23,8 @@ mod code;
 mod conf;
 #[allow(unsafe_code)]
 mod ffi;
+#[forbid(unsafe_code)]
+mod hot;
 #[forbid(unsafe_code)]
 mod module;
 #[allow(unsafe_code)]

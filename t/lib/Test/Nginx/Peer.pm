@@ -15,7 +15,9 @@ use Time::HiRes qw(sleep);
 use Test::Nginx::Conf qw(expand);
 use Test::Nginx::Settings qw(seconds);
 
-my $QUERY_PAUSE = 0.1;    # a query of unknown length has ended after such a silence
+# A query of unknown length: what comes in this time, if anything, and ends with
+# this silence.
+my ($QUERY_WAIT, $QUERY_PAUSE) = (0.1, 0.02);
 
 # Returns the peers of a block; they listen by then, so no request comes too early.
 sub start_all {
@@ -78,10 +80,10 @@ sub _serve_tcp {
         shutdown $client, $how if defined $how;
         my $ready = IO::Select->new($client);
         my $query = '';
-        # The first bytes are awaited if a length says that some will come.
-        my $pause = defined $length ? undef : $QUERY_PAUSE;
+        my $pause = defined $length ? undef : $QUERY_WAIT;
         while ((!defined $length || length $query < $length) && $ready->can_read($pause)) {
             sysread($client, $query, 65536, length $query) or last;
+            $pause = $QUERY_PAUSE if !defined $length;
         }
         print {$queries} $query;
         for my $reply (_replies($section, $query)) {

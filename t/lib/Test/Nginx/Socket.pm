@@ -286,7 +286,8 @@ sub _versions {
     return map { _number($_ // '0.0.0') } $nginx, $openssl;
 }
 
-$SIG{INT} = $SIG{TERM} = sub { exit 130 };
+# Whatever ends us, nginx must not outlive it; PIPE comes when prove goes away.
+$SIG{$_} = sub { exit 130 } for qw(INT TERM HUP PIPE);
 
 END {
     if ($$ == $owner) {

@@ -1,0 +1,135 @@
+//! What a change asks for and what is told of generations, workers and modules. The field names are the control API's.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A change that is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Module names to reread and reload.
+    pub modules: Vec<String>,
+    /// Files to reread and reload: absolute, or relative to a code root.
+    pub files: Vec<String>,
+    /// Patterns of module names, `*` for any run of characters.
+    pub patterns: Vec<String>,
+    /// Everything.
+    pub all: bool,
+    /// Reload what requires them too.
+    pub dependents: bool,
+    /// Who asks, for the list of generations.
+    pub actor: String,
+    /// Why, for the list of generations.
+    pub reason: String,
+}
+
+/// What a change has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// The generation that is now active in every worker.
+    pub generation: u64,
+    /// The modules that workers have reloaded, dependencies first.
+    pub reloaded: Vec<String>,
+}
+
+/// Why a change was refused. The active generation goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refused {
+    /// No module, file or generation has that name.
+    Unknown {
+        /// A sentence that names it.
+        what: String,
+    },
+    /// The candidate was rejected.
+    Rejected {
+        /// The cause.
+        error: String,
+        /// The Lua file, where one is to blame.
+        file: Option<String>,
+        /// The line in it.
+        line: Option<u32>,
+        /// The worker's pid, where one has rejected it.
+        worker: Option<i32>,
+    },
+}
+
+/// `GET status`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// The active generation.
+    pub generation: u64,
+    /// The candidate under way.
+    pub candidate: Option<u64>,
+    /// The live workers.
+    pub workers: Vec<Worker>,
+    /// The code roots.
+    pub roots: Vec<String>,
+    /// The shared memory.
+    pub zone: Zone,
+    /// The last rejection; none once a later change was accepted.
+    pub last_error: Option<String>,
+}
+
+/// One worker, in the status.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Worker {
+    /// Its process.
+    pub pid: i32,
+    /// Its number.
+    pub slot: usize,
+    /// The generation that it gives new requests.
+    pub generation: u64,
+    /// Older generations that requests still run on → how many.
+    pub pinned: BTreeMap<u64, u64>,
+    /// How many modules it has loaded.
+    pub modules: usize,
+}
+
+/// The shared memory, in the status. Bytes.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Zone {
+    /// `hotlua_zone`
+    pub size: usize,
+    /// What is in use.
+    pub used: usize,
+}
+
+/// One generation, in the list of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Generation {
+    /// Its number.
+    pub generation: u64,
+    /// `active`, `retained` or `rejected`.
+    pub state: String,
+    /// Why it was made.
+    pub reason: String,
+    /// Who asked.
+    pub actor: String,
+    /// Seconds since the epoch, with milliseconds.
+    pub time: f64,
+    /// The files that differ from the generation before.
+    pub changed: Vec<String>,
+    /// The modules that were reloaded.
+    pub affected: Vec<String>,
+    /// Why it was rejected.
+    pub error: Option<String>,
+}
+
+/// One module, in the list of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Module {
+    /// As it is required.
+    pub name: String,
+    /// Its file.
+    pub file: String,
+    /// The hash of its source, hexadecimal.
+    pub hash: String,
+    /// The generation in which it was loaded last.
+    pub loaded_in: u64,
+    /// What it requires.
+    pub requires: Vec<String>,
+    /// What requires it.
+    pub required_by: Vec<String>,
+    /// It uses the `ffi` library.
+    pub ffi: bool,
+}
