@@ -13,12 +13,12 @@ impl Lifecycle for HotLua {
     type Conf = Confs;
     const CONTENT: Handler = content;
 
-    fn configured(_: &mut Conf, main: &mut MainConf) -> Result<(), String> {
-        worker::configured(main)
+    fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
+        worker::configured(conf, main)
     }
 
-    fn init_module(_: &mut MainConf) -> Result<(), String> {
-        Ok(())
+    fn init_module(main: &mut MainConf, workers: usize) -> Result<(), String> {
+        worker::installed(main, workers)
     }
 
     fn init_process(main: &mut MainConf) -> Result<(), String> {

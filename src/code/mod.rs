@@ -7,7 +7,7 @@ mod graph;
 mod path;
 mod requires;
 
-pub use generation::Generation;
+pub use generation::{File, Generation, Hash};
 pub use graph::{Node, RequireGraph, candidates, module_names, module_pattern};
 pub use path::{PathError, RelPath, SourceFile, normalize, read, read_static, strip_root};
 pub use requires::{literal_requires, uses_ffi};

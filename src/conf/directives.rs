@@ -40,6 +40,7 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     main(c"init_worker_by_lua_block", Arity::Block, |conf, main| init_worker(conf, main, Code::block)),
     main(c"init_worker_by_lua_file", Arity::One, |conf, main| init_worker(conf, main, Code::file)),
     main(c"hotlua_root", Arity::Some, roots),
+    main(c"hotlua_zone", Arity::One, zone),
     main(c"lua_package_path", Arity::One, |conf, main| text(conf, &mut main.package_path)),
     main(c"lua_package_cpath", Arity::One, |conf, main| text(conf, &mut main.package_cpath)),
     location(c"lua_code_cache", ANYWHERE, Arity::Flag, |conf, loc| flag(conf, &mut loc.code_cache)),
@@ -74,6 +75,19 @@ fn code(conf: &mut Conf, slot: &Option<Rc<Code>>, read: Read) -> Result<Rc<Code>
         return Err(duplicate(conf));
     }
     Ok(Rc::new(read(conf)?))
+}
+
+/// A zone must hold its words and a few pages of blocks.
+const SMALLEST_ZONE: usize = 1 << 20;
+
+fn zone(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
+    let text = String::from_utf8_lossy(conf.arg()).into_owned();
+    let size =
+        conf.size().ok_or_else(|| format!("invalid size \"{text}\" in \"hotlua_zone\", write for instance 32m"))?;
+    if size < SMALLEST_ZONE {
+        return Err(format!("\"hotlua_zone {text}\" is too small, it must be at least 1m"));
+    }
+    once(conf, &mut main.zone_size, size)
 }
 
 fn roots(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {

@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use once_cell::unsync::OnceCell;
 
-use crate::nginx::{Conf, Configuration, Directive};
+use crate::nginx::{Conf, Configuration, Directive, Zone};
 
 pub use code::{Code, Source, evaluate};
 
@@ -30,6 +30,10 @@ pub struct MainConf {
     pub package_cpath: Option<String>,
     /// `hotlua_root`; empty where it is not given. [`MainConf::code_roots`] derives them then.
     pub roots: Vec<PathBuf>,
+    /// `hotlua_zone`, bytes.
+    pub zone_size: Option<usize>,
+    /// The shared memory, once it was asked for.
+    pub zone: Option<Zone>,
     /// What the composition root made of this configuration.
     pub runtime: OnceCell<Box<dyn Any>>,
 }

@@ -1,6 +1,7 @@
 //! What a change asks for and what is told of generations, workers and modules. The field names are the control API's.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,37 @@ pub enum Refused {
         /// The worker's pid, where one has rejected it.
         worker: Option<i32>,
     },
+}
+
+/// States of a [`Generation`].
+pub(super) const ACTIVE: &str = "active";
+pub(super) const RETAINED: &str = "retained";
+pub(super) const REJECTED: &str = "rejected";
+pub(super) const CANDIDATE: &str = "candidate";
+
+impl Refused {
+    /// A rejection that no file is to blame for.
+    pub(super) fn rejected(error: &str) -> Self {
+        Self::Rejected { error: error.to_owned(), file: None, line: None, worker: None }
+    }
+
+    /// The same, with the worker that rejected.
+    pub(super) fn by_worker(self, pid: i32) -> Self {
+        match self {
+            Self::Rejected { error, file, line, .. } => Self::Rejected { error, file, line, worker: Some(pid) },
+            unknown @ Self::Unknown { .. } => unknown,
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { what } => f.write_str(what),
+            Self::Rejected { error, worker: Some(worker), .. } => write!(f, "{error}, worker: {worker}"),
+            Self::Rejected { error, .. } => f.write_str(error),
+        }
+    }
 }
 
 /// `GET status`

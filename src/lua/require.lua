@@ -65,3 +65,14 @@ function require(name)
     end
     return loaded[name]
 end
+
+-- Loads a module for a candidate generation: true, or false and the error with its traceback.
+local jit, xpcall, traceback = jit, xpcall, debug.traceback
+
+function shared.require_quietly(name)
+    local was_on = jit.status()
+    jit.off()
+    local ok, result = xpcall(require, traceback, name)
+    if was_on then jit.on() end
+    return ok, not ok and tostring(result) or nil
+end

@@ -39,6 +39,13 @@ impl Conf {
         self.args().first().copied().unwrap_or_default()
     }
 
+    /// The one argument as a size (`32m`), in bytes. None where it is none.
+    pub fn size(&self) -> Option<usize> {
+        let mut text = ngx_str_t { len: self.arg().len(), data: self.arg().as_ptr().cast_mut() };
+        // SAFETY: nginx only reads the text.
+        usize::try_from(unsafe { ngx_parse_size(&raw mut text) }).ok()
+    }
+
     /// The name of the directive.
     pub fn name(&self) -> String {
         // SAFETY: as in `args`.

@@ -14,6 +14,7 @@ use super::conf::Conf;
 use super::directive::Directive;
 use super::entry::{Handler, register_content};
 use super::log::{Level, log_cycle};
+use super::process::worker_count_of;
 
 /// The configuration structures of the module and the directives that fill them.
 pub trait Configuration: Sized + 'static {
@@ -37,8 +38,8 @@ pub trait Lifecycle: 'static {
 
     /// After the whole configuration was read. An error fails the configuration with that text.
     fn configured(conf: &mut Conf, main: &mut <Self::Conf as Configuration>::Main) -> Result<(), String>;
-    /// In the master, once the new configuration is certain to be used.
-    fn init_module(main: &mut <Self::Conf as Configuration>::Main) -> Result<(), String>;
+    /// In the master, once the new configuration is certain to be used; it asks for `workers`.
+    fn init_module(main: &mut <Self::Conf as Configuration>::Main, workers: usize) -> Result<(), String>;
     /// In each worker as it starts.
     fn init_process(main: &mut <Self::Conf as Configuration>::Main) -> Result<(), String>;
     /// In each worker as it ends.
@@ -167,7 +168,9 @@ impl<L: Lifecycle> Glue<L> {
     }
 
     unsafe extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_t {
-        Self::process_call(cycle, L::init_module)
+        // SAFETY: nginx passes the new cycle with its configuration; `ngx_cycle` is still the one before.
+        let workers = unsafe { worker_count_of(cycle) };
+        Self::process_call(cycle, |main| L::init_module(main, workers))
     }
 
     unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {

@@ -17,6 +17,8 @@ mod state;
 mod time;
 mod value;
 mod variable;
+mod wake;
+mod zone;
 
 pub use conf::{Conf, prefix};
 pub use current::{Phase, Scope, current, current_phase, enter};
@@ -32,6 +34,8 @@ pub use state::State;
 pub use time::*;
 pub use value::ComplexValue;
 pub use variable::{VariableError, VariableValue};
+pub use wake::WakeSet;
+pub use zone::{Block, Locked, SHARED, WORDS, Zone, ZoneFull};
 
 #[allow(missing_docs, non_camel_case_types, dead_code)]
 mod unbound {

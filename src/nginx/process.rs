@@ -20,9 +20,17 @@ pub fn worker_id() -> Option<usize> {
 
 /// How many workers the configuration asks for.
 pub fn worker_count() -> usize {
-    // SAFETY: the core module's configuration exists in every cycle.
+    // SAFETY: a running process has its cycle.
+    unsafe { worker_count_of(*(&raw const ngx_cycle)) }
+}
+
+/// How many workers a cycle's configuration asks for.
+///
+/// # Safety
+/// `cycle` must have its configuration.
+pub(super) unsafe fn worker_count_of(cycle: *const ngx_cycle_t) -> usize {
+    // SAFETY: the core module's configuration exists in every configured cycle.
     unsafe {
-        let cycle = *(&raw const ngx_cycle);
         let core = (*(*cycle).conf_ctx.add(ngx_core_module.index)).cast::<ngx_core_conf_t>();
         if (*core).master == 0 { 1 } else { ((*core).worker_processes).max(1) as usize }
     }

@@ -1,21 +1,21 @@
 //! What a configuration runs its Lua with: the VM, the active environment and the code roots.
 
-use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
 use mlua::{Function, Table};
+use once_cell::unsync::OnceCell;
 
 use crate::code::Generation;
 use crate::conf::{Code, Confs, MainConf, Source, evaluate, expand_prefix};
-use crate::nginx::Request;
-use crate::vm::{Environment, Failure, Family, LoadError, Vm, file_chunk};
+use crate::nginx::{Request, WakeSet};
+use crate::vm::{Environment, Failure, Family, Live, LoadError, Vm, file_chunk};
 
 /// A worker's Lua.
 pub struct Runtime {
-    /// The VM that all requests with the code cache on share.
-    pub vm: Rc<Vm>,
-    active: RefCell<Rc<Environment>>,
+    /// What all requests with the code cache on share.
+    pub live: Rc<Live>,
+    wake: OnceCell<Rc<WakeSet>>,
     roots: Vec<PathBuf>,
     families: &'static [Family],
     package_path: Option<String>,
@@ -29,8 +29,8 @@ impl Runtime {
         let vm = open(families, path.as_deref(), cpath.as_deref())?;
         let environment = environment(&vm)?;
         Ok(Self {
-            vm,
-            active: RefCell::new(environment),
+            live: Rc::new(Live::new(vm, environment)),
+            wake: OnceCell::new(),
             roots: main.code_roots(),
             families,
             package_path: path,
@@ -40,13 +40,28 @@ impl Runtime {
 
     /// The runtime of a request's configuration.
     pub fn of(request: &Request) -> Option<&Self> {
-        request.main_conf::<Confs>().runtime.get()?.downcast_ref()
+        Self::of_conf(request.main_conf::<Confs>())
+    }
+
+    /// The runtime of a configuration.
+    pub fn of_conf(main: &MainConf) -> Option<&Self> {
+        main.runtime.get()?.downcast_ref()
+    }
+
+    /// Keeps what wakes the workers of this configuration.
+    pub fn set_wake(&self, wake: WakeSet) -> Result<(), String> {
+        self.wake.set(Rc::new(wake)).map_err(|_| "the configuration was installed twice".to_owned())
+    }
+
+    /// What wakes the workers of this configuration.
+    pub fn wake(&self) -> Option<Rc<WakeSet>> {
+        self.wake.get().cloned()
     }
 
     /// The VM and environment that a request which begins now is to run in.
     pub fn pin(&self, caches_code: bool) -> Result<(Rc<Vm>, Rc<Environment>), Failure> {
         if caches_code {
-            return Ok((Rc::clone(&self.vm), self.active.borrow().clone()));
+            return Ok((Rc::clone(&self.live.vm), self.live.pin()));
         }
         let vm = open(self.families, self.package_path.as_deref(), self.package_cpath.as_deref())?;
         let environment = environment(&vm)?;
@@ -63,7 +78,7 @@ impl Runtime {
     ) -> Result<Function, LoadError> {
         match &code.source {
             Source::Inline { text, name, chunk } => match chunk.get() {
-                Some(chunk) if Rc::ptr_eq(vm, &self.vm) => Ok(chunk.clone()),
+                Some(chunk) if Rc::ptr_eq(vm, &self.live.vm) => Ok(chunk.clone()),
                 _ => vm.compile(text, name).map_err(LoadError::Compile),
             },
             Source::File(path) => {

@@ -1,16 +1,29 @@
 //! One generation as one VM has it: its loaded modules and compiled chunks.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
-use mlua::{Function, Table};
+use mlua::{Function, Table, Value};
 use rustc_hash::FxBuildHasher;
 
-use crate::code::{Generation, RequireGraph};
+use crate::code::{Generation, Hash, RequireGraph};
 
 use super::error::Failure;
 use super::state::Vm;
+
+/// A module that an environment has loaded from a file.
+#[derive(Clone, Debug)]
+pub struct LoadedModule {
+    /// Its file, absolute.
+    pub file: String,
+    /// The hash of the source that was loaded.
+    pub hash: Hash,
+    /// The generation whose loading it was.
+    pub loaded_in: u64,
+    /// Its source requires the `ffi` library.
+    pub ffi: bool,
+}
 
 /// A generation's modules and chunks in a VM. Requests hold it while they run, so that it lives as long as the last.
 pub struct Environment {
@@ -20,6 +33,8 @@ pub struct Environment {
     pub loaded: Table,
     /// Compiled files by the path that asks for them.
     pub chunks: RefCell<HashMap<Box<[u8]>, Function, FxBuildHasher>>,
+    /// The modules that were loaded from files, by name.
+    pub modules: RefCell<BTreeMap<String, LoadedModule>>,
     /// Who required whom while this VM loaded modules.
     pub graph: RefCell<RequireGraph>,
 }
@@ -27,7 +42,45 @@ pub struct Environment {
 impl Environment {
     /// An environment in which only `loaded` is loaded.
     pub fn new(generation: Rc<Generation>, loaded: Table) -> Rc<Self> {
-        Rc::new(Self { generation, loaded, chunks: RefCell::default(), graph: RefCell::default() })
+        Rc::new(Self {
+            generation,
+            loaded,
+            chunks: RefCell::default(),
+            modules: RefCell::default(),
+            graph: RefCell::default(),
+        })
+    }
+
+    /// The environment of a next generation: this one's modules and chunks by reference, without `modules` and
+    /// without the chunks of `files`.
+    pub fn successor(
+        &self,
+        vm: &Vm,
+        generation: Rc<Generation>,
+        modules: &[String],
+        files: &HashSet<String>,
+    ) -> Result<Rc<Self>, Failure> {
+        let loaded = vm.lua().create_table()?;
+        for pair in self.loaded.pairs::<Value, Value>() {
+            let (name, module) = pair?;
+            loaded.raw_set(name, module)?;
+        }
+        let (mut known, mut graph) = (self.modules.borrow().clone(), self.graph.borrow().clone());
+        for module in modules {
+            loaded.raw_set(module.as_str(), Value::Nil)?;
+            known.remove(module);
+            graph.forget(&crate::code::Node::module(module));
+        }
+        let chunks = self.chunks.borrow();
+        let kept = chunks.iter().filter(|(path, _)| !std::str::from_utf8(path).is_ok_and(|path| files.contains(path)));
+        let chunks = kept.map(|(path, chunk)| (path.clone(), chunk.clone())).collect();
+        Ok(Rc::new(Self {
+            generation,
+            loaded,
+            chunks: RefCell::new(chunks),
+            modules: RefCell::new(known),
+            graph: RefCell::new(graph),
+        }))
     }
 }
 
@@ -51,5 +104,16 @@ impl Vm {
     /// The environment that [`Vm::switch_to`] was last given.
     pub fn running(&self) -> Option<Rc<Environment>> {
         self.running.borrow().clone()
+    }
+
+    /// Loads a module in the running environment, as `require` does, with the JIT off while its main chunk runs:
+    /// traces of code that runs once would be garbage that LuaJIT never collects.
+    pub fn require(&self, module: &str) -> Result<(), Failure> {
+        let quiet: Function = self.shared().raw_get("require_quietly")?;
+        let (loaded, message): (bool, Option<String>) = quiet.call(module)?;
+        match message {
+            Some(message) if !loaded => Err(Failure::new(message)),
+            _ => Ok(()),
+        }
     }
 }

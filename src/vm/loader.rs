@@ -7,9 +7,11 @@ use std::rc::Rc;
 
 use mlua::Function;
 
-use crate::code::{Node, PathError, candidates, literal_requires, normalize, read, read_static, strip_root};
+use crate::code::{
+    Hash, Node, PathError, candidates, literal_requires, normalize, read, read_static, strip_root, uses_ffi,
+};
 
-use super::environment::Environment;
+use super::environment::{Environment, LoadedModule};
 use super::error::Failure;
 use super::state::Vm;
 
@@ -131,6 +133,13 @@ pub fn find_module(
             Failure::new(format!("error loading module '{name}' from file '{file}':\n\t{}", failure.message))
         })?;
         environment.graph.borrow_mut().set_requires(&Node::module(name), literal_requires(&source));
+        let module = LoadedModule {
+            file: file.clone(),
+            hash: Hash::of(&source),
+            loaded_in: environment.generation.number,
+            ffi: uses_ffi(&source),
+        };
+        environment.modules.borrow_mut().insert(name.to_owned(), module);
         return Ok(Ok((chunk, file)));
     }
     Ok(Err(tried))

@@ -4,14 +4,16 @@ mod coroutine;
 mod environment;
 mod error;
 mod family;
+mod live;
 mod loader;
 mod operation;
 mod state;
 
 pub use coroutine::{Coroutine, Step, Yield};
-pub use environment::Environment;
+pub use environment::{Environment, LoadedModule};
 pub use error::Failure;
 pub use family::Family;
-pub use loader::{LoadError, file_chunk, find_module};
+pub use live::{Follow, Live};
+pub use loader::{FILE_LIMIT, LoadError, file_chunk, find_module};
 pub use operation::{Completion, Operation, Waker};
 pub use state::{Vm, check};

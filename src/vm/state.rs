@@ -62,6 +62,12 @@ impl Vm {
         Self::chunk(&self.lua, source, name).into_function().map_err(syntax)
     }
 
+    /// `package.path`, as Lua has it now.
+    pub fn package_path(&self) -> Result<String, Failure> {
+        let package: Table = self.lua.globals().raw_get("package")?;
+        Ok(package.raw_get("path")?)
+    }
+
     fn chunk<'a>(lua: &Lua, source: &'a [u8], name: &str) -> Chunk<'a> {
         // Lua's own loadfile skips a first line that begins with `#`; its line break stays, so that lines count.
         let source = match source.first() {
