@@ -23,8 +23,13 @@ function ngx.print(text)
     return slow(text)
 end
 
-function ngx.say(...)
-    local text = concat({...}) .. "\n"
+function ngx.say(a, ...)
+    if type(a) == "string" and select("#", ...) == 0 then
+    local text = a .. "\n"
+    if C.hotlua_append(text, #text) == 1 then return 1 end
+    return slow(text)
+    end
+    local text = concat({a, ...}) .. "\n"
     if C.hotlua_append(text, #text) == 1 then return 1 end
     return slow(text)
 end

@@ -59,6 +59,8 @@ enum Stage {
     Fresh,
     /// HTTP/1.0 without a length: the body gathers until its length is known.
     Gathering,
+    /// The header is decided and due; it goes out with the first buffer.
+    Due,
     /// The header went out; the body follows.
     Body,
     /// The header went out and no body may follow it (HEAD, 304).
@@ -82,14 +84,48 @@ pub(super) struct Output {
 }
 
 impl Request {
-    /// Appends to the buffer if the header is out and there is room: no filter runs and nothing is allocated, so
-    /// it may be called where Lua must not run.
+    /// Appends to the buffer if there is room. No filter runs, so it may be called where Lua must not run: the
+    /// header of a response that begins so is due, and goes out when the buffer is handed over.
     #[inline]
     pub fn append(&self, bytes: &[u8]) -> Append {
-        let Some(state) = self.state() else {
+        let Some(state) = self.state() else { return Append::Full };
+        match state.output.append(bytes) {
+            Append::Full if state.output.stage.get() == Stage::Fresh => self.begin(state, bytes),
+            done => done,
+        }
+    }
+
+    /// The first bytes of a response.
+    fn begin(&self, state: &State, bytes: &[u8]) -> Append {
+        let output = &state.output;
+        if output.unbuffered.get() || self.header_sent() || self.gathers() || bytes.len() > FIRST_BUFFER {
             return Append::Full;
-        };
-        state.output.append(bytes)
+        }
+        if self.allocate(output, bytes.len()).is_err() {
+            return Append::Full;
+        }
+        output.stage.set(Stage::Due);
+        output.append(bytes)
+    }
+
+    /// Sends a header that is due: before anything that it could still depend on changes.
+    pub fn settle(&self) -> Result<(), OutputError> {
+        match self.state() {
+            Some(state) if state.output.stage.get() == Stage::Due => self.open(state),
+            _ => Ok(()),
+        }
+    }
+
+    /// HTTP/1.0 knows no chunks: without a length the body must be whole before its header goes out.
+    fn gathers(&self) -> bool {
+        // SAFETY: a live request.
+        unsafe {
+            let r = self.as_ptr();
+            (*r).http_version < NGX_HTTP_VERSION_11 as usize
+                && (*r).headers_out.content_length_n < 0
+                && (*r).header_sent() == 0
+                && (*r).main == r
+        }
     }
 
     /// How much room the buffer has for [`Request::append`]; 0 where it takes nothing.
@@ -106,7 +142,10 @@ impl Request {
         match output.stage.get() {
             Stage::HeaderOnly => return Ok(()),
             Stage::Ended => return Err(OutputError::Eof),
-            Stage::Fresh | Stage::Gathering | Stage::Body => {}
+            Stage::Fresh | Stage::Gathering | Stage::Due | Stage::Body => {}
+        }
+        if bytes.is_empty() {
+            return Ok(());
         }
         if output.append(bytes) == Append::Full {
             self.ship(state, false)?;
@@ -135,7 +174,8 @@ impl Request {
     pub fn flush(&self, flush: bool) -> Result<(), OutputError> {
         let state = self.state_or_new().ok_or(OutputError::Memory)?;
         match state.output.stage.get() {
-            Stage::Body => {
+            Stage::Due | Stage::Body => {
+                self.open(state)?;
                 self.ship(state, false)?;
                 if flush { self.special(NGX_HTTP_FLUSH) } else { Ok(()) }
             }
@@ -203,7 +243,7 @@ impl Request {
     }
 
     fn open(&self, state: &State) -> Result<(), OutputError> {
-        if state.output.stage.get() != Stage::Fresh {
+        if !matches!(state.output.stage.get(), Stage::Fresh | Stage::Due) {
             return Ok(());
         }
         // SAFETY: a live request.
@@ -228,14 +268,18 @@ impl Request {
                     (*r).headers_out.accept_ranges = ptr::null_mut();
                 }
             }
-            let old = (*r).http_version < NGX_HTTP_VERSION_11 as usize;
-            if old && (*r).header_sent() == 0 && (*r).headers_out.content_length_n < 0 && (*r).main == r {
+            if self.gathers() {
                 state.output.stage.set(Stage::Gathering);
                 return Ok(());
             }
         }
         self.header()?;
-        state.output.stage.set(if self.header_only() { Stage::HeaderOnly } else { Stage::Body });
+        if self.header_only() {
+            state.output.stage.set(Stage::HeaderOnly);
+            state.output.filling.set(ptr::null_mut());
+        } else {
+            state.output.stage.set(Stage::Body);
+        }
         Ok(())
     }
 

@@ -37,16 +37,14 @@ impl State {
         self.driver.replace(Some(driver));
     }
 
-    /// What the request is pinned to for all of its life, made by `make` when its first Lua runs.
-    pub fn pin<T: 'static, E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<Rc<T>, E> {
-        if let Some(pinned) = self.pin.borrow().clone()
-            && let Ok(pinned) = pinned.downcast()
-        {
-            return Ok(pinned);
-        }
-        let pinned = Rc::new(make()?);
-        self.pin.replace(Some(pinned.clone()));
-        Ok(pinned)
+    /// What the request is pinned to for all of its life; none before its first Lua.
+    pub fn pinned(&self) -> Option<Rc<dyn Any>> {
+        self.pin.borrow().clone()
+    }
+
+    /// Pins the request.
+    pub fn pin(&self, to: Rc<dyn Any>) {
+        self.pin.replace(Some(to));
     }
 
     /// Keeps a value until the request ends or is redirected internally.
@@ -98,11 +96,11 @@ impl Request {
                 }
                 cleanup = entry.next;
             }
-            let cleanup = ngx_pool_cleanup_add((*r).pool, 0);
+            let cleanup = ngx_pool_cleanup_add((*r).pool, size_of::<State>());
             if cleanup.is_null() {
                 return None;
             }
-            let state = Box::new(State {
+            (*cleanup).data.cast::<State>().write(State {
                 request: r,
                 output: Output::default(),
                 headers_set: Cell::default(),
@@ -112,7 +110,6 @@ impl Request {
                 pin: RefCell::default(),
                 kept: RefCell::default(),
             });
-            (*cleanup).data = Box::into_raw(state).cast();
             (*cleanup).handler = Some(drop_state);
             *slot = (*cleanup).data;
         }
@@ -130,6 +127,6 @@ impl Drop for State {
 }
 
 unsafe extern "C" fn drop_state(data: *mut c_void) {
-    // SAFETY: `data` is the box that `state_or_new` leaked into this cleanup, which runs once.
-    drop(unsafe { Box::from_raw(data.cast::<State>()) });
+    // SAFETY: `data` is the state that `state_or_new` wrote into this cleanup's memory, which runs once.
+    unsafe { data.cast::<State>().drop_in_place() }
 }

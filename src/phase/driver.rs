@@ -1,5 +1,6 @@
 //! Runs a request's Lua: starts its coroutine, resumes it, and turns how it ended into an answer.
 
+use std::any::Any;
 use std::rc::Rc;
 
 use mlua::Function;
@@ -14,16 +15,20 @@ use super::runtime::Runtime;
 
 const INTERNAL_SERVER_ERROR: Status = Status(500);
 
-/// The code that a request runs from its first Lua to its end: one version, whatever is published meanwhile.
-pub(super) struct Pinned {
-    pub(super) vm: Rc<Vm>,
-    pub(super) environment: Rc<Environment>,
+/// The VM and environment that a request runs in from its first Lua to its end: one version of the code, whatever is
+/// published meanwhile.
+struct Pinned {
+    vm: Rc<Vm>,
+    environment: Rc<Environment>,
 }
+
+/// The fresh VM of a request without the code cache.
+struct Fresh(Rc<Vm>, Rc<Environment>);
 
 /// What runs for a request in one phase.
 struct Run {
     phase: &'static Phase,
-    pinned: Rc<Pinned>,
+    pinned: Pinned,
     coroutine: Coroutine,
     /// What the coroutine waits for.
     waiting: Option<Operation>,
@@ -46,22 +51,40 @@ pub fn start(request: &Request, code: &Code, phase: &'static Phase, caches_code:
         }
     };
     match pinned.vm.coroutine(&chunk) {
-        Ok(coroutine) => Box::new(Run { phase, pinned, coroutine, waiting: None, wake: None }).resume(request),
+        Ok(coroutine) => Run { phase, pinned, coroutine, waiting: None, wake: None }.resume(request),
         Err(failure) => abort(request, &failure),
     }
 }
 
 /// The code that the request runs on; a subrequest runs on its main request's.
-fn pin(request: &Request, runtime: &Runtime, caches_code: bool) -> Result<Rc<Pinned>, Failure> {
+fn pin(request: &Request, runtime: &Runtime, caches_code: bool) -> Result<Pinned, Failure> {
     let no_memory = || Failure::new("no memory");
     let state = request.main().state_or_new().ok_or_else(no_memory)?;
-    let pinned = state.pin(|| runtime.pin(caches_code).map(|(vm, environment)| Pinned { vm, environment }))?;
-    request.state_or_new().ok_or_else(no_memory)?;
-    Ok(pinned)
+    if request.is_subrequest() {
+        request.state_or_new().ok_or_else(no_memory)?;
+    }
+    if let Some(pinned) = state.pinned() {
+        match pinned.downcast::<Environment>() {
+            Ok(environment) => return Ok(Pinned { vm: Rc::clone(&runtime.live.vm), environment }),
+            Err(other) => {
+                if let Some(Fresh(vm, environment)) = other.downcast_ref() {
+                    return Ok(Pinned { vm: Rc::clone(vm), environment: Rc::clone(environment) });
+                }
+            }
+        }
+    }
+    if caches_code {
+        let environment = runtime.live.pin();
+        state.pin(Rc::clone(&environment) as Rc<dyn Any>);
+        return Ok(Pinned { vm: Rc::clone(&runtime.live.vm), environment });
+    }
+    let (vm, environment) = runtime.fresh()?;
+    state.pin(Rc::new(Fresh(Rc::clone(&vm), Rc::clone(&environment))));
+    Ok(Pinned { vm, environment })
 }
 
 impl Run {
-    fn resume(mut self: Box<Self>, request: &Request) -> Status {
+    fn resume(mut self, request: &Request) -> Status {
         if let Err(failure) = self.pinned.vm.switch_to(&self.pinned.environment) {
             return abort(request, &failure);
         }
@@ -78,7 +101,7 @@ impl Run {
     }
 
     /// Puts the run aside until the operation is done, or (None) until others had their turn.
-    fn wait(mut self: Box<Self>, request: &Request, operation: Option<Operation>) -> Status {
+    fn wait(mut self, request: &Request, operation: Option<Operation>) -> Status {
         let Some(state) = request.state() else { return INTERNAL_SERVER_ERROR };
         // What was output so far goes to the filters, as it would if each call had sent its own.
         if request.flush(false).is_err() {
@@ -91,7 +114,7 @@ impl Run {
         }
         self.waiting = operation;
         request.block_events();
-        state.put_driver(self);
+        state.put_driver(Box::new(self));
         Status::NGX_DONE
     }
 }

@@ -58,11 +58,8 @@ impl Runtime {
         self.wake.get().cloned()
     }
 
-    /// The VM and environment that a request which begins now is to run in.
-    pub fn pin(&self, caches_code: bool) -> Result<(Rc<Vm>, Rc<Environment>), Failure> {
-        if caches_code {
-            return Ok((Rc::clone(&self.live.vm), self.live.pin()));
-        }
+    /// A VM of its own for a request without the code cache.
+    pub fn fresh(&self) -> Result<(Rc<Vm>, Rc<Environment>), Failure> {
         let vm = open(self.families, self.package_path.as_deref(), self.package_cpath.as_deref())?;
         let environment = environment(&vm)?;
         Ok((vm, environment))
