@@ -9,6 +9,7 @@ use crate::nginx::{ComplexValue, Conf, Request, prefix};
 use crate::vm;
 
 use super::block::end_of_block;
+use super::variable_path;
 
 /// Where the Lua of a directive is.
 pub enum Source {
@@ -59,6 +60,12 @@ impl Code {
             return Err(format!("\"{}\" needs the path of a Lua file", conf.name()));
         }
         let value = ComplexValue::compile(conf, &path)?;
+        if !value.is_constant()
+            && let Some(warning) =
+                variable_path::warning(&String::from_utf8_lossy(&path), conf.location_regex().as_deref())
+        {
+            conf.warn(&warning);
+        }
         let source = if value.is_constant() { Source::File(conf.absolute(&path)) } else { Source::Variable(value) };
         Ok(Self { source, directive: directive(&conf.name()) })
     }

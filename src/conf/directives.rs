@@ -43,7 +43,7 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     main(c"hotlua_zone", Arity::One, zone),
     main(c"lua_package_path", Arity::One, |conf, main| text(conf, &mut main.package_path)),
     main(c"lua_package_cpath", Arity::One, |conf, main| text(conf, &mut main.package_cpath)),
-    location(c"lua_code_cache", ANYWHERE, Arity::Flag, |conf, loc| flag(conf, &mut loc.code_cache)),
+    location(c"lua_code_cache", ANYWHERE, Arity::Flag, code_cache),
 ];
 
 type Read = fn(&mut Conf) -> Result<Code, String>;
@@ -109,6 +109,14 @@ fn roots(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
 fn text(conf: &mut Conf, slot: &mut Option<String>) -> Result<(), String> {
     let text = String::from_utf8_lossy(conf.arg()).into_owned();
     once(conf, slot, text)
+}
+
+fn code_cache(conf: &mut Conf, loc: &mut LocConf) -> Result<(), String> {
+    flag(conf, &mut loc.code_cache)?;
+    if !loc.caches_code() {
+        conf.warn("lua_code_cache is off; each request compiles all of its code anew, which is for development only");
+    }
+    Ok(())
 }
 
 fn flag(conf: &mut Conf, slot: &mut Option<bool>) -> Result<(), String> {

@@ -4,6 +4,7 @@ mod block;
 mod code;
 mod directives;
 mod roots;
+mod variable_path;
 
 use std::any::Any;
 use std::path::PathBuf;

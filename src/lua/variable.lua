@@ -13,7 +13,11 @@ local value, length = ffi.new("const char *[1]"), ffi.new("size_t[1]")
 ngx.var = setmetatable({}, {
     __index = function(_, name)
         local found = C.hotlua_var_get(name, #name, value, length)
-        if found == 1 then return string(value[0], length[0]) end
+        if found == 1 then
+            -- No tail call: LuaJIT cannot compile a return through a library function.
+            local text = string(value[0], length[0])
+            return text
+        end
         if found == -1 then shared.no_request(2) end
         return nil
     end,

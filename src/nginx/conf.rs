@@ -103,6 +103,17 @@ impl Conf {
         }
     }
 
+    /// The regular expression of the enclosing location; none where it has none.
+    pub fn location_regex(&self) -> Option<String> {
+        // SAFETY: as in `set_content_handler`; nginx has compiled the location's expression before its block is read.
+        unsafe {
+            let http = (*self.0).ctx.cast::<ngx_http_conf_ctx_t>();
+            let core = (*(*http).loc_conf.add(ngx_http_core_module.ctx_index)).cast::<ngx_http_core_loc_conf_t>();
+            let regex = (*core).regex.as_ref()?;
+            Some(String::from_utf8_lossy(bytes(&regex.name)).into_owned())
+        }
+    }
+
     /// Makes the enclosing location answer by our content handler.
     pub fn set_content_handler(&mut self) {
         // SAFETY: inside a location `cf->ctx` is the http context whose loc_conf holds the core module's.

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
+use std::ptr;
 use std::rc::Rc;
 
 use ngx::ffi::*;
@@ -88,7 +89,9 @@ impl Request {
             let slot = (*r).ctx.add(ctx_index());
             let mut cleanup = (*(*r).pool).cleanup;
             while let Some(entry) = cleanup.as_ref() {
-                if entry.handler == Some(drop_state) && (*entry.data.cast::<State>()).request == r {
+                if entry.handler.is_some_and(|handler| ptr::fn_addr_eq(handler, DROP))
+                    && (*entry.data.cast::<State>()).request == r
+                {
                     *slot = entry.data;
                     let state = self.state()?;
                     state.redirected();
@@ -110,12 +113,15 @@ impl Request {
                 pin: RefCell::default(),
                 kept: RefCell::default(),
             });
-            (*cleanup).handler = Some(drop_state);
+            (*cleanup).handler = Some(DROP);
             *slot = (*cleanup).data;
         }
         self.state()
     }
 }
+
+/// The one address of [`drop_state`]: by it a cleanup is told to be ours, and a function has none of its own.
+static DROP: unsafe extern "C" fn(*mut c_void) = drop_state;
 
 impl Drop for State {
     fn drop(&mut self) {
