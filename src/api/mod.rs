@@ -1,6 +1,7 @@
 //! The `ngx` API, a file a family. Each has a Lua half of the same stem in `src/lua/`.
 
 mod context;
+mod ffi;
 mod output;
 mod require;
 mod sleep;
@@ -11,4 +12,4 @@ use crate::vm::Family;
 
 /// Every family, in the order in which a VM gets them: a Lua half may use what earlier ones put into `shared`.
 pub const FAMILIES: &[Family] =
-    &[support::FAMILY, require::FAMILY, context::FAMILY, output::FAMILY, sleep::FAMILY, variable::FAMILY];
+    &[support::FAMILY, require::FAMILY, ffi::FAMILY, context::FAMILY, output::FAMILY, sleep::FAMILY, variable::FAMILY];

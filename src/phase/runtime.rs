@@ -6,7 +6,6 @@ use std::rc::Rc;
 use mlua::{Function, Table};
 use once_cell::unsync::OnceCell;
 
-use crate::code::Generation;
 use crate::conf::{Code, Confs, MainConf, Source, evaluate, expand_prefix};
 use crate::nginx::{Request, WakeSet};
 use crate::vm::{Environment, Failure, Family, Live, LoadError, Vm, file_chunk};
@@ -27,7 +26,7 @@ impl Runtime {
     pub fn new(main: &MainConf, families: &'static [Family]) -> Result<Self, Failure> {
         let (path, cpath) = (main.package_path.clone(), main.package_cpath.clone());
         let vm = open(families, path.as_deref(), cpath.as_deref())?;
-        let environment = environment(&vm)?;
+        let environment = Environment::first(&vm, Rc::default())?;
         Ok(Self {
             live: Rc::new(Live::new(vm, environment)),
             wake: OnceCell::new(),
@@ -61,7 +60,7 @@ impl Runtime {
     /// A VM of its own for a request without the code cache.
     pub fn fresh(&self) -> Result<(Rc<Vm>, Rc<Environment>), Failure> {
         let vm = open(self.families, self.package_path.as_deref(), self.package_cpath.as_deref())?;
-        let environment = environment(&vm)?;
+        let environment = Environment::first(&vm, Rc::default())?;
         Ok((vm, environment))
     }
 
@@ -106,13 +105,4 @@ fn open(families: &[Family], path: Option<&str>, cpath: Option<&str>) -> Result<
 /// Puts Lua's default where a search path has `;;`, and nginx's prefix for `$prefix` and `${prefix}`.
 fn expand(path: &str, default: &str) -> String {
     expand_prefix(path).replace(";;", &format!(";{default};"))
-}
-
-/// A first environment: the modules that come with the VM.
-fn environment(vm: &Rc<Vm>) -> Result<Rc<Environment>, Failure> {
-    let package: Table = vm.lua().globals().raw_get("package")?;
-    let loaded: Table = package.raw_get("loaded")?;
-    let environment = Environment::new(Rc::new(Generation::default()), loaded);
-    vm.switch_to(&environment)?;
-    Ok(environment)
 }

@@ -31,6 +31,8 @@ pub struct Environment {
     pub generation: Rc<Generation>,
     /// `package.loaded` of this generation.
     pub loaded: Table,
+    /// C type id → the metatable that this generation gave it (`ffi.metatype`).
+    metatypes: Table,
     /// Compiled files by the path that asks for them.
     pub chunks: RefCell<HashMap<Box<[u8]>, Function, FxBuildHasher>>,
     /// The modules that were loaded from files, by name.
@@ -40,15 +42,19 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// An environment in which only `loaded` is loaded.
-    pub fn new(generation: Rc<Generation>, loaded: Table) -> Rc<Self> {
-        Rc::new(Self {
+    /// The environment of a VM that has loaded nothing but what comes with it.
+    pub fn first(vm: &Vm, generation: Rc<Generation>) -> Result<Rc<Self>, Failure> {
+        let package: Table = vm.lua().globals().raw_get("package")?;
+        let environment = Rc::new(Self {
             generation,
-            loaded,
+            loaded: package.raw_get("loaded")?,
+            metatypes: vm.shared().raw_get("metatypes")?,
             chunks: RefCell::default(),
             modules: RefCell::default(),
             graph: RefCell::default(),
-        })
+        });
+        vm.switch_to(&environment)?;
+        Ok(environment)
     }
 
     /// The environment of a next generation: this one's modules and chunks by reference, without `modules` and
@@ -60,11 +66,8 @@ impl Environment {
         modules: &[String],
         files: &HashSet<String>,
     ) -> Result<Rc<Self>, Failure> {
-        let loaded = vm.lua().create_table()?;
-        for pair in self.loaded.pairs::<Value, Value>() {
-            let (name, module) = pair?;
-            loaded.raw_set(name, module)?;
-        }
+        let loaded = copy(vm, &self.loaded)?;
+        let metatypes = copy(vm, &self.metatypes)?;
         let (mut known, mut graph) = (self.modules.borrow().clone(), self.graph.borrow().clone());
         for module in modules {
             loaded.raw_set(module.as_str(), Value::Nil)?;
@@ -77,6 +80,7 @@ impl Environment {
         Ok(Rc::new(Self {
             generation,
             loaded,
+            metatypes,
             chunks: RefCell::new(chunks),
             modules: RefCell::new(known),
             graph: RefCell::new(graph),
@@ -94,6 +98,7 @@ impl Vm {
             return Ok(());
         }
         self.shared().raw_set("loaded", &environment.loaded)?;
+        self.shared().raw_set("metatypes", &environment.metatypes)?;
         let package: Table = self.lua().globals().raw_get("package")?;
         package.raw_set("loaded", &environment.loaded)?;
         self.lua().set_named_registry_value("_LOADED", &environment.loaded)?;
@@ -116,4 +121,13 @@ impl Vm {
             _ => Ok(()),
         }
     }
+}
+
+fn copy(vm: &Vm, table: &Table) -> Result<Table, Failure> {
+    let copy = vm.lua().create_table()?;
+    for pair in table.pairs::<Value, Value>() {
+        let (key, value) = pair?;
+        copy.raw_set(key, value)?;
+    }
+    Ok(copy)
 }
