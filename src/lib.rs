@@ -9,6 +9,7 @@
 //! | [`phase`] | the driver that runs a request's Lua |
 //! | [`api`] | the `ngx.*` families, each with a Lua half in `src/lua/` |
 //! | [`hot`] | publish, prepare, activate |
+//! | [`control`] | the control API |
 //! | [`conf`] | directives and what they keep |
 //! | [`vm`] | LuaJIT |
 //! | [`code`] | paths, generations, the require graph |
@@ -21,6 +22,8 @@ mod api;
 mod code;
 #[forbid(unsafe_code)]
 mod conf;
+#[forbid(unsafe_code)]
+mod control;
 #[allow(unsafe_code)]
 mod ffi;
 #[forbid(unsafe_code)]

@@ -4,7 +4,7 @@ use ngx::core::Status;
 
 use crate::conf::{Confs, MainConf};
 use crate::nginx::{Conf, Handler, Lifecycle, Request};
-use crate::{phase, worker};
+use crate::{control, phase, worker};
 
 /// The module.
 pub struct HotLua;
@@ -29,5 +29,5 @@ impl Lifecycle for HotLua {
 }
 
 fn content(request: &Request) -> Status {
-    phase::content(request)
+    if request.loc_conf::<Confs>().control { control::handle(request) } else { phase::content(request) }
 }

@@ -1,5 +1,6 @@
 //! The composition root: builds what runs Lua out of a configuration, and starts it in each worker.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -13,9 +14,14 @@ const ZONE_SIZE: usize = 32 << 20;
 /// `hotlua_prepare_timeout`, where it is not given.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(10);
 
+thread_local! {
+    /// What the master wakes the workers of every cycle by.
+    static WAKE: RefCell<WakeSet> = RefCell::default();
+}
+
 /// Opens the VM of a new configuration, compiles its inline Lua, runs `init_by_lua*` and asks for shared memory.
 pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
-    if main.codes.is_empty() {
+    if !main.used {
         return Ok(());
     }
     main.zone = Some(Zone::request(conf, "hotlua", main.zone_size.unwrap_or(ZONE_SIZE))?);
@@ -46,7 +52,9 @@ pub fn installed(main: &mut MainConf, workers: usize) -> Result<(), String> {
         return Err(format!("{workers} workers are more than the {} that can follow a change", hot::MOST_WORKERS));
     }
     hot::configured(zone)?;
-    runtime.set_wake(WakeSet::new(workers)?)
+    let wake = WAKE.with_borrow(|wake| wake.extended(workers))?;
+    WAKE.set(wake.clone());
+    runtime.set_wake(wake)
 }
 
 /// Makes a worker take part in changes and runs `init_worker_by_lua*`. What that raises is logged; the worker goes on.

@@ -6,10 +6,12 @@ use std::rc::Rc;
 use crate::nginx::{Apply, Arity, Conf, Context, Directive};
 
 use super::code::Code;
+use super::token::Token;
 use super::{Confs, LocConf, MainConf};
 
 const HTTP: Context = Context::HTTP;
 const CONTENT: Context = Context::LOCATION.or(Context::IF_IN_LOCATION);
+const LEVELS: Context = Context::HTTP.or(Context::SERVER).or(Context::LOCATION);
 const ANYWHERE: Context = Context::HTTP.or(Context::SERVER).or(Context::LOCATION).or(Context::IF_IN_LOCATION);
 
 const fn main(
@@ -44,20 +46,49 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     main(c"lua_package_path", Arity::One, |conf, main| text(conf, &mut main.package_path)),
     main(c"lua_package_cpath", Arity::One, |conf, main| text(conf, &mut main.package_cpath)),
     location(c"lua_code_cache", ANYWHERE, Arity::Flag, code_cache),
+    location(c"hotlua_control", Context::LOCATION, Arity::None, control),
+    location(c"hotlua_control_token", LEVELS, Arity::One, control_token),
 ];
 
 type Read = fn(&mut Conf) -> Result<Code, String>;
 
 fn content(conf: &mut Conf, loc: &mut LocConf, read: Read) -> Result<(), String> {
+    if loc.control {
+        return Err(second_handler(conf, "hotlua_control"));
+    }
     let code = code(conf, &loc.content, read)?;
-    conf.main_conf::<Confs>().codes.push(Rc::clone(&code));
+    let main = conf.main_conf::<Confs>();
+    main.used = true;
+    main.codes.push(Rc::clone(&code));
     loc.content = Some(code);
     conf.set_content_handler();
     Ok(())
 }
 
+fn control(conf: &mut Conf, loc: &mut LocConf) -> Result<(), String> {
+    if loc.control {
+        return Err(duplicate(conf));
+    }
+    if let Some(code) = &loc.content {
+        return Err(second_handler(conf, &code.directive));
+    }
+    loc.control = true;
+    conf.main_conf::<Confs>().used = true;
+    conf.set_content_handler();
+    Ok(())
+}
+
+fn control_token(conf: &mut Conf, loc: &mut LocConf) -> Result<(), String> {
+    if loc.control_token.is_some() {
+        return Err(duplicate(conf));
+    }
+    loc.control_token = Some(Rc::new(Token::read(conf)?));
+    Ok(())
+}
+
 fn init(conf: &mut Conf, main: &mut MainConf, read: Read) -> Result<(), String> {
     let code = code(conf, &main.init, read)?;
+    main.used = true;
     main.codes.push(Rc::clone(&code));
     main.init = Some(code);
     Ok(())
@@ -65,6 +96,7 @@ fn init(conf: &mut Conf, main: &mut MainConf, read: Read) -> Result<(), String> 
 
 fn init_worker(conf: &mut Conf, main: &mut MainConf, read: Read) -> Result<(), String> {
     let code = code(conf, &main.init_worker, read)?;
+    main.used = true;
     main.codes.push(Rc::clone(&code));
     main.init_worker = Some(code);
     Ok(())
@@ -141,4 +173,8 @@ fn once<T>(conf: &Conf, slot: &mut Option<T>, value: T) -> Result<(), String> {
 
 fn duplicate(conf: &Conf) -> String {
     format!("\"{}\" directive is duplicate", conf.name())
+}
+
+fn second_handler(conf: &Conf, first: &str) -> String {
+    format!("\"{}\" makes a duplicate content handler: the location has \"{first}\" already", conf.name())
 }

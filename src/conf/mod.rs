@@ -4,6 +4,7 @@ mod block;
 mod code;
 mod directives;
 mod roots;
+mod token;
 mod variable_path;
 
 use std::any::Any;
@@ -15,12 +16,15 @@ use once_cell::unsync::OnceCell;
 use crate::nginx::{Conf, Configuration, Directive, Zone};
 
 pub use code::{Code, Source, evaluate};
+pub use token::Token;
 
 /// The `http` block's configuration.
 #[derive(Default)]
 pub struct MainConf {
     /// Every piece of Lua that a directive names, in the order of the file.
     pub codes: Vec<Rc<Code>>,
+    /// Lua runs or code is controlled somewhere in this configuration.
+    pub used: bool,
     /// `init_by_lua*`
     pub init: Option<Rc<Code>>,
     /// `init_worker_by_lua*`
@@ -46,6 +50,10 @@ pub struct LocConf {
     pub content: Option<Rc<Code>>,
     /// `lua_code_cache`
     pub code_cache: Option<bool>,
+    /// `hotlua_control`: the location answers by the control API instead of by Lua.
+    pub control: bool,
+    /// `hotlua_control_token`
+    pub control_token: Option<Rc<Token>>,
 }
 
 impl LocConf {
@@ -63,8 +71,17 @@ impl Configuration for Confs {
     type Loc = LocConf;
     const DIRECTIVES: &'static [Directive<Self>] = directives::DIRECTIVES;
 
-    fn merge(_: &mut Conf, parent: &LocConf, child: &mut LocConf) -> Result<(), String> {
-        child.content = child.content.take().or_else(|| parent.content.clone());
+    fn merge(conf: &mut Conf, parent: &LocConf, child: &mut LocConf) -> Result<(), String> {
+        // nginx lets an `if` block inherit the handler that its location has, so it inherits what that one serves; a
+        // block with a handler of its own has one only.
+        if child.content.is_none() && !child.control {
+            child.content.clone_from(&parent.content);
+            child.control = parent.control;
+            if child.control {
+                conf.inherit_content_handler();
+            }
+        }
+        child.control_token = child.control_token.take().or_else(|| parent.control_token.clone());
         child.code_cache = child.code_cache.or(parent.code_cache);
         Ok(())
     }

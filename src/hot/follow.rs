@@ -6,7 +6,7 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use crate::code::Node;
-use crate::nginx::{Level, Timer, log_cycle, pid};
+use crate::nginx::{Level, Timer, WakeSet, log_cycle, pid};
 use crate::vm::{Environment, Follow, Live};
 
 use super::prepare::{generation, prepare};
@@ -20,6 +20,7 @@ const REAP: Duration = Duration::from_millis(100);
 pub(super) struct Follower {
     store: Store,
     live: Rc<Live>,
+    wake: Rc<WakeSet>,
     slot: usize,
     prepared: RefCell<Option<Rc<Environment>>>,
     retired: RefCell<Vec<(u64, Weak<Environment>)>>,
@@ -36,21 +37,28 @@ impl Follow for Follower {
     fn follow(&self) {
         self.flip();
     }
+
+    fn tell_loaded(&self) {
+        self.register();
+    }
 }
 
 impl Follower {
     /// Claims the worker's slot and makes the worker's Lua follow.
-    pub fn start(store: Store, live: Rc<Live>, slot: usize) -> Rc<Self> {
+    pub fn start(store: Store, live: Rc<Live>, wake: Rc<WakeSet>, slot: usize) -> Rc<Self> {
         let follower = Rc::new_cyclic(|weak: &Weak<Self>| {
             let weak = weak.clone();
             Self {
                 store,
                 live,
+                wake,
                 slot,
                 prepared: RefCell::default(),
                 retired: RefCell::default(),
                 reap: Timer::new(move || {
                     if let Some(follower) = weak.upgrade() {
+                        // Nothing runs now, so the VM need not hold the environment of the request that ran last.
+                        follower.show_active();
                         follower.reap();
                     }
                 }),
@@ -95,6 +103,8 @@ impl Follower {
             log_cycle(Level::Err, format!("failed to report on candidate {number}: {full}").as_bytes());
             self.prepared.take();
         }
+        // The publisher waits for this; and where it is a worker of the cycle before, it may not know all of ours.
+        self.wake.wake_all();
     }
 
     fn prepare_report(&self, number: u64) -> Report {
@@ -151,10 +161,13 @@ impl Follower {
     fn retire(&self, environment: Rc<Environment>) {
         self.retired.borrow_mut().push((environment.generation.number, Rc::downgrade(&environment)));
         drop(environment);
+        self.reap();
+    }
+
+    fn show_active(&self) {
         if let Err(failure) = self.live.vm.switch_to(&self.live.environment()) {
             log_cycle(Level::Alert, failure.to_string().as_bytes());
         }
-        self.reap();
     }
 
     /// Counts the requests on older generations and forgets those that have none.
@@ -163,7 +176,10 @@ impl Follower {
         retired.retain(|(_, environment)| environment.strong_count() > 0);
         let mut pinned: BTreeMap<u64, u64> = BTreeMap::new();
         for (number, environment) in retired.iter() {
-            *pinned.entry(*number).or_default() += environment.strong_count() as u64;
+            let requests = environment.upgrade().map_or(0, |environment| environment.requests.get());
+            if requests > 0 {
+                *pinned.entry(*number).or_default() += requests;
+            }
         }
         let mut pinned: Vec<(u64, u64)> = pinned.into_iter().collect();
         pinned.truncate(PINNED);

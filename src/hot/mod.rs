@@ -70,7 +70,7 @@ pub fn configured(zone: Zone) -> Result<(), String> {
 /// Makes this worker take part in changes.
 pub fn start(setup: Setup) -> Result<(), String> {
     let store = Store::new(setup.zone);
-    let follower = Follower::start(store, Rc::clone(&setup.live), setup.slot);
+    let follower = Follower::start(store, Rc::clone(&setup.live), Rc::clone(&setup.wake), setup.slot);
     let publisher =
         Publisher::new(store, Rc::clone(&setup.wake), Rc::clone(&setup.live), setup.roots.clone(), setup.timeout);
     let (woken, pump) = (Rc::clone(&follower), Rc::clone(&publisher));

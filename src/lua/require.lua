@@ -2,7 +2,8 @@
 -- yield while it loads, and who requires whom is recorded.
 local prim, ngx, shared = ...
 
-local package, error, type, tostring, pcall, getinfo = package, error, type, tostring, pcall, debug.getinfo
+local package, error, type, tostring, pcall, xpcall, jit = package, error, type, tostring, pcall, xpcall, jit
+local getinfo, traceback = debug.getinfo, debug.traceback
 local find, record = prim.find, prim.record
 
 -- What package.loaded holds while a module loads.
@@ -22,6 +23,14 @@ package.loaders[2] = function(name)
     end
     if chunk == false then error(file, 0) end
     return file
+end
+
+-- The traceback of the innermost module whose loading has failed last.
+local frames
+
+local function failed(message)
+    if not frames then frames = traceback("", 2):gsub("^%s*stack traceback:%s*\n", "") end
+    return message
 end
 
 local function load(name)
@@ -53,7 +62,7 @@ function require(name)
         record(module_of_source[source], source:sub(1, 1) == "@" and source:sub(2) or nil, name)
     end
     loaded[name] = loading
-    local ok, result = pcall(chunk, name)
+    local ok, result = xpcall(chunk, failed, name)
     if not ok then
         loaded[name] = nil
         error(result, 0)
@@ -66,13 +75,14 @@ function require(name)
     return loaded[name]
 end
 
--- Loads a module for a candidate generation: true, or false and the error with its traceback.
-local jit, xpcall, traceback = jit, xpcall, debug.traceback
-
+-- Loads a module for a candidate generation: true; or false, the error and the traceback of where it was raised. The
+-- JIT is off meanwhile: traces of code that runs once would be garbage that LuaJIT never collects.
 function shared.require_quietly(name)
     local was_on = jit.status()
     jit.off()
-    local ok, result = xpcall(require, traceback, name)
+    frames = nil
+    local ok, result = pcall(require, name)
     if was_on then jit.on() end
-    return ok, not ok and tostring(result) or nil
+    if ok then return true end
+    return false, tostring(result), frames
 end

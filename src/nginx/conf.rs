@@ -124,6 +124,19 @@ impl Conf {
         }
     }
 
+    /// Makes a `limit_except` block that inherits our content handler use it: nginx hands a handler down to `if`
+    /// blocks only. Elsewhere it does nothing. For the time of a merge.
+    pub fn inherit_content_handler(&mut self) {
+        // SAFETY: while locations are merged `cf->ctx` holds the loc_conf of the child.
+        unsafe {
+            let http = (*self.0).ctx.cast::<ngx_http_conf_ctx_t>();
+            let core = (*(*http).loc_conf.add(ngx_http_core_module.ctx_index)).cast::<ngx_http_core_loc_conf_t>();
+            if (*core).lmt_excpt() != 0 && (*core).handler.is_none() {
+                (*core).handler = Some(content_handler);
+            }
+        }
+    }
+
     /// Takes the text up to the `}` that ends the block which the directive has just opened.
     ///
     /// nginx's own tokeniser would unescape the text, so it is read from the file as it is; `end` finds the brace:

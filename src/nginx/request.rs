@@ -43,6 +43,15 @@ impl Request {
         unsafe { &*(*(*self.as_ptr()).loc_conf.add(ctx_index())).cast() }
     }
 
+    /// The name of the location: its prefix, exact path or pattern, or the `@name`.
+    pub fn location_name(&self) -> &[u8] {
+        // SAFETY: the core module's configuration fills its slot in every location and lives as long as the cycle.
+        unsafe {
+            let core = *(*self.as_ptr()).loc_conf.add(ngx_http_core_module.ctx_index);
+            bytes(&(*core.cast::<ngx_http_core_loc_conf_t>()).name)
+        }
+    }
+
     /// The request's method, as it was written in the request line.
     pub fn method_name(&self) -> &[u8] {
         // SAFETY: the text lies in the request's header buffer or is a literal of nginx.

@@ -12,6 +12,14 @@ use super::export::ctx_index;
 use super::output::Output;
 use super::request::Request;
 
+/// What requests are pinned to; it is told of each.
+pub trait Pinnable: Any {
+    /// A request was pinned to it.
+    fn pinned(&self);
+    /// That request has ended.
+    fn unpinned(&self);
+}
+
 /// The module's state of one request. It lives until the request's pool is destroyed.
 pub struct State {
     request: *mut ngx_http_request_t,
@@ -23,7 +31,7 @@ pub struct State {
     /// The slot of `ngx.ctx` among the VM's context tables; 0 where Lua never asked for one.
     pub lua_context: Cell<u32>,
     driver: RefCell<Option<Box<dyn Any>>>,
-    pin: RefCell<Option<Rc<dyn Any>>>,
+    pin: RefCell<Option<Rc<dyn Pinnable>>>,
     kept: RefCell<Vec<Box<dyn Any>>>,
 }
 
@@ -40,12 +48,15 @@ impl State {
 
     /// What the request is pinned to for all of its life; none before its first Lua.
     pub fn pinned(&self) -> Option<Rc<dyn Any>> {
-        self.pin.borrow().clone()
+        self.pin.borrow().clone().map(|pinned| pinned as Rc<dyn Any>)
     }
 
     /// Pins the request.
-    pub fn pin(&self, to: Rc<dyn Any>) {
-        self.pin.replace(Some(to));
+    pub fn pin(&self, to: Rc<dyn Pinnable>) {
+        to.pinned();
+        if let Some(before) = self.pin.replace(Some(to)) {
+            before.unpinned();
+        }
     }
 
     /// Keeps a value until the request ends or is redirected internally.
@@ -128,7 +139,9 @@ impl Drop for State {
         // What runs and what it keeps point into the VM that the pin may be the last to hold.
         self.driver.take();
         self.kept.take();
-        self.pin.take();
+        if let Some(pinned) = self.pin.take() {
+            pinned.unpinned();
+        }
     }
 }
 

@@ -1,13 +1,12 @@
 //! Runs a request's Lua: starts its coroutine, resumes it, and turns how it ended into an answer.
 
-use std::any::Any;
 use std::rc::Rc;
 
 use mlua::Function;
 use ngx::core::Status;
 
 use crate::conf::Code;
-use crate::nginx::{Level, Log, Posted, Request, enter};
+use crate::nginx::{Level, Log, Pinnable, Posted, Request, enter};
 use crate::vm::{Coroutine, Environment, Failure, Operation, Step, Vm, Yield};
 
 use super::Phase;
@@ -25,10 +24,24 @@ struct Pinned {
 /// The fresh VM of a request without the code cache.
 struct Fresh(Rc<Vm>, Rc<Environment>);
 
+impl Pinnable for Fresh {
+    fn pinned(&self) {}
+    fn unpinned(&self) {}
+}
+
+impl Pinnable for Environment {
+    fn pinned(&self) {
+        self.requests.set(self.requests.get() + 1);
+    }
+
+    fn unpinned(&self) {
+        self.requests.set(self.requests.get() - 1);
+    }
+}
+
 /// What runs for a request in one phase.
 struct Run {
     phase: &'static Phase,
-    pinned: Pinned,
     coroutine: Coroutine,
     /// What the coroutine waits for.
     waiting: Option<Operation>,
@@ -51,7 +64,7 @@ pub fn start(request: &Request, code: &Code, phase: &'static Phase, caches_code:
         }
     };
     match pinned.vm.coroutine(&chunk) {
-        Ok(coroutine) => Run { phase, pinned, coroutine, waiting: None, wake: None }.resume(request),
+        Ok(coroutine) => Run { phase, coroutine, waiting: None, wake: None }.resume(request, &pinned),
         Err(failure) => abort(request, &failure),
     }
 }
@@ -63,19 +76,12 @@ fn pin(request: &Request, runtime: &Runtime, caches_code: bool) -> Result<Pinned
     if request.is_subrequest() {
         request.state_or_new().ok_or_else(no_memory)?;
     }
-    if let Some(pinned) = state.pinned() {
-        match pinned.downcast::<Environment>() {
-            Ok(environment) => return Ok(Pinned { vm: Rc::clone(&runtime.live.vm), environment }),
-            Err(other) => {
-                if let Some(Fresh(vm, environment)) = other.downcast_ref() {
-                    return Ok(Pinned { vm: Rc::clone(vm), environment: Rc::clone(environment) });
-                }
-            }
-        }
+    if let Some(pinned) = pinned(request, runtime) {
+        return Ok(pinned);
     }
     if caches_code {
         let environment = runtime.live.pin();
-        state.pin(Rc::clone(&environment) as Rc<dyn Any>);
+        state.pin(Rc::clone(&environment) as Rc<dyn Pinnable>);
         return Ok(Pinned { vm: Rc::clone(&runtime.live.vm), environment });
     }
     let (vm, environment) = runtime.fresh()?;
@@ -83,14 +89,28 @@ fn pin(request: &Request, runtime: &Runtime, caches_code: bool) -> Result<Pinned
     Ok(Pinned { vm, environment })
 }
 
+/// What the request is pinned to; none before its first Lua.
+fn pinned(request: &Request, runtime: &Runtime) -> Option<Pinned> {
+    match request.main().state()?.pinned()?.downcast::<Environment>() {
+        Ok(environment) => Some(Pinned { vm: Rc::clone(&runtime.live.vm), environment }),
+        Err(other) => {
+            let Fresh(vm, environment) = other.downcast_ref()?;
+            Some(Pinned { vm: Rc::clone(vm), environment: Rc::clone(environment) })
+        }
+    }
+}
+
 impl Run {
-    fn resume(mut self, request: &Request) -> Status {
-        if let Err(failure) = self.pinned.vm.switch_to(&self.pinned.environment) {
+    fn resume(mut self, request: &Request, pinned: &Pinned) -> Status {
+        if let Err(failure) = pinned.vm.switch_to(&pinned.environment) {
             return abort(request, &failure);
         }
         let scope = enter(Some(request), self.phase.bit);
         let step = self.coroutine.resume(());
         drop(scope);
+        if let Some(runtime) = Runtime::of(request) {
+            runtime.live.tell_loaded();
+        }
         match step {
             Step::Done => (self.phase.returned)(request),
             Step::Yielded(Yield::Exit(status)) => (self.phase.exited)(request, status),
@@ -132,7 +152,10 @@ fn woken(request: &Request) {
     let Some(mut run) = request.state().and_then(|state| state.take_driver::<Run>()) else { return };
     run.waiting = None;
     let resumed = run.phase.resumed;
-    let status = run.resume(request);
+    let status = match Runtime::of(request).and_then(|runtime| pinned(request, runtime)) {
+        Some(pinned) => run.resume(request, &pinned),
+        None => INTERNAL_SERVER_ERROR,
+    };
     if status != Status::NGX_DONE {
         resumed(request, status);
     }

@@ -1,10 +1,10 @@
 //! One generation as one VM has it: its loaded modules and compiled chunks.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
-use mlua::{Function, Table, Value};
+use mlua::{Function, LuaString, Table, Value};
 use rustc_hash::FxBuildHasher;
 
 use crate::code::{Generation, Hash, RequireGraph};
@@ -31,6 +31,8 @@ pub struct Environment {
     pub generation: Rc<Generation>,
     /// `package.loaded` of this generation.
     pub loaded: Table,
+    /// How many requests are pinned to it.
+    pub requests: Cell<u64>,
     /// C type id → the metatable that this generation gave it (`ffi.metatype`).
     metatypes: Table,
     /// Compiled files by the path that asks for them.
@@ -48,6 +50,7 @@ impl Environment {
         let environment = Rc::new(Self {
             generation,
             loaded: package.raw_get("loaded")?,
+            requests: Cell::new(0),
             metatypes: vm.shared().raw_get("metatypes")?,
             chunks: RefCell::default(),
             modules: RefCell::default(),
@@ -80,6 +83,7 @@ impl Environment {
         Ok(Rc::new(Self {
             generation,
             loaded,
+            requests: Cell::new(0),
             metatypes,
             chunks: RefCell::new(chunks),
             modules: RefCell::new(known),
@@ -111,15 +115,15 @@ impl Vm {
         self.running.borrow().clone()
     }
 
-    /// Loads a module in the running environment, as `require` does, with the JIT off while its main chunk runs:
-    /// traces of code that runs once would be garbage that LuaJIT never collects.
+    /// Loads a module in the running environment, as `require` does.
     pub fn require(&self, module: &str) -> Result<(), Failure> {
         let quiet: Function = self.shared().raw_get("require_quietly")?;
-        let (loaded, message): (bool, Option<String>) = quiet.call(module)?;
-        match message {
-            Some(message) if !loaded => Err(Failure::new(message)),
-            _ => Ok(()),
+        let (loaded, message, traceback): (bool, Option<LuaString>, Option<LuaString>) = quiet.call(module)?;
+        if loaded {
+            return Ok(());
         }
+        let text = |text: Option<LuaString>| text.map(|text| text.to_string_lossy()).unwrap_or_default();
+        Err(Failure { message: text(message), traceback: text(traceback) })
     }
 }
 

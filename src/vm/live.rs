@@ -12,6 +12,8 @@ pub trait Follow {
     fn active(&self) -> u64;
     /// Makes the active generation this worker's.
     fn follow(&self);
+    /// Tells the other workers of modules that this one has loaded.
+    fn tell_loaded(&self);
 }
 
 /// The VM of a worker and its active environment.
@@ -43,6 +45,16 @@ impl Live {
     /// The active environment, without looking for a newer one.
     pub fn environment(&self) -> Rc<Environment> {
         Rc::clone(&self.active.borrow())
+    }
+
+    /// Tells the other workers of modules that were loaded since the last call. Costs one look at a flag.
+    #[inline]
+    pub fn tell_loaded(&self) {
+        if self.vm.take_loaded()
+            && let Some(follow) = self.follow.borrow().clone()
+        {
+            follow.tell_loaded();
+        }
     }
 
     /// Makes `environment` the active one.

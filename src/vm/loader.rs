@@ -8,7 +8,7 @@ use std::rc::Rc;
 use mlua::Function;
 
 use crate::code::{
-    Hash, Node, PathError, candidates, literal_requires, normalize, read, read_static, strip_root, uses_ffi,
+    Hash, Node, PathError, SourceFile, candidates, literal_requires, normalize, read, read_static, strip_root, uses_ffi,
 };
 
 use super::environment::{Environment, LoadedModule};
@@ -117,7 +117,7 @@ pub fn find_module(
     for file in candidates(package_path, name) {
         let source = match environment.generation.source(file.as_bytes()) {
             Some(source) => source,
-            None => match read_static(Path::new(&file), FILE_LIMIT) {
+            None => match read_module(&file) {
                 Ok(read) => read.bytes.into(),
                 Err(PathError::NotFound) => {
                     tried.push_str(&format!("\n\tno file '{file}'"));
@@ -140,7 +140,14 @@ pub fn find_module(
             ffi: uses_ffi(&source),
         };
         environment.modules.borrow_mut().insert(name.to_owned(), module);
+        vm.loaded.set(true);
         return Ok(Ok((chunk, file)));
     }
     Ok(Err(tried))
+}
+
+/// Reads a module's file; one that package.path names relatively lies below the working directory.
+fn read_module(file: &str) -> Result<SourceFile, PathError> {
+    let path = std::path::absolute(file).map_err(|_| PathError::NotFound)?;
+    read_static(&path, FILE_LIMIT)
 }

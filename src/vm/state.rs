@@ -1,6 +1,6 @@
 //! One LuaJIT state with the `ngx` API in it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use mlua::chunk::{Chunk, ChunkMode};
@@ -18,6 +18,8 @@ pub struct Vm {
     lua: Lua,
     shared: Table,
     stock: RefCell<Vec<Thread>>,
+    /// A module was loaded since [`Vm::take_loaded`] was asked last.
+    pub(super) loaded: Cell<bool>,
     /// The environment that `package.loaded` shows.
     pub(super) running: RefCell<Option<Rc<Environment>>>,
 }
@@ -42,7 +44,13 @@ impl Vm {
             (family.install)(&lua, &prim)?;
             lua.load(family.lua).set_name(format!("=hotlua:{}.lua", family.name)).call::<()>((prim, &ngx, &shared))?;
         }
-        let vm = Rc::new(Self { lua, shared, stock: RefCell::default(), running: RefCell::default() });
+        let vm = Rc::new(Self {
+            lua,
+            shared,
+            stock: RefCell::default(),
+            loaded: Cell::new(true),
+            running: RefCell::default(),
+        });
         vm.lua.set_app_data(Home(Rc::downgrade(&vm)));
         Ok(vm)
     }
@@ -55,6 +63,12 @@ impl Vm {
     /// What the Lua halves of the families share.
     pub fn shared(&self) -> &Table {
         &self.shared
+    }
+
+    /// Says whether a module was loaded since this was asked last.
+    #[inline]
+    pub fn take_loaded(&self) -> bool {
+        self.loaded.replace(false)
     }
 
     /// Compiles source or bytecode. `name` is a Lua chunk name: `@path` or `=text`.
