@@ -2,14 +2,27 @@
 
 mod context;
 mod ffi;
+mod header;
 mod output;
+mod request_header;
 mod require;
 mod sleep;
+mod status;
 mod support;
 mod variable;
 
 use crate::vm::Family;
 
 /// Every family, in the order in which a VM gets them: a Lua half may use what earlier ones put into `shared`.
-pub const FAMILIES: &[Family] =
-    &[support::FAMILY, require::FAMILY, ffi::FAMILY, context::FAMILY, output::FAMILY, sleep::FAMILY, variable::FAMILY];
+pub const FAMILIES: &[Family] = &[
+    support::FAMILY,
+    require::FAMILY,
+    ffi::FAMILY,
+    context::FAMILY,
+    output::FAMILY,
+    sleep::FAMILY,
+    variable::FAMILY,
+    header::FAMILY,
+    status::FAMILY,
+    request_header::FAMILY,
+];

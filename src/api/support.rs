@@ -2,7 +2,7 @@
 
 use mlua::{Lua, Table};
 
-use crate::nginx::{Phase, current_phase};
+use crate::nginx::{Phase, current, current_phase};
 use crate::vm::{Family, Yield};
 
 pub(super) const FAMILY: Family = Family { name: "support", install, lua: include_str!("../lua/support.lua") };
@@ -14,6 +14,14 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     }
     prim.raw_set("phase_names", names)?;
     prim.raw_set("phase", lua.create_function(|_, ()| Ok(current_phase().0))?)?;
+    prim.raw_set(
+        "settle",
+        lua.create_function(|_, ()| {
+            // What fails here is logged by nginx, and every later output fails too.
+            let _ = current(|request| request.settle());
+            Ok(())
+        })?,
+    )?;
     prim.raw_set("exit_tag", Yield::exit_tag())?;
     prim.raw_set("wait_tag", Yield::wait_tag())
 }

@@ -48,6 +48,9 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     location(c"lua_code_cache", ANYWHERE, Arity::Flag, code_cache),
     location(c"hotlua_control", Context::LOCATION, Arity::None, control),
     location(c"hotlua_control_token", LEVELS, Arity::One, control_token),
+    location(c"lua_transform_underscores_in_response_headers", ANYWHERE, Arity::Flag, |conf, loc| {
+        flag(conf, &mut loc.transform_underscores)
+    }),
 ];
 
 type Read = fn(&mut Conf) -> Result<Code, String>;

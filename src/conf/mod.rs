@@ -54,12 +54,19 @@ pub struct LocConf {
     pub control: bool,
     /// `hotlua_control_token`
     pub control_token: Option<Rc<Token>>,
+    /// `lua_transform_underscores_in_response_headers`
+    pub transform_underscores: Option<bool>,
 }
 
 impl LocConf {
     /// Says whether code is compiled once and kept.
     pub fn caches_code(&self) -> bool {
         self.code_cache.unwrap_or(true)
+    }
+
+    /// Says whether an underscore in the name of a response header stands for a dash.
+    pub fn transforms_underscores(&self) -> bool {
+        self.transform_underscores.unwrap_or(true)
     }
 }
 
@@ -83,6 +90,7 @@ impl Configuration for Confs {
         }
         child.control_token = child.control_token.take().or_else(|| parent.control_token.clone());
         child.code_cache = child.code_cache.or(parent.code_cache);
+        child.transform_underscores = child.transform_underscores.or(parent.transform_underscores);
         Ok(())
     }
 }

@@ -6,7 +6,10 @@
 //! send, or yield is a closure of `src/api/` instead.
 
 mod context;
+mod header;
 mod output;
+mod request_header;
+mod status;
 mod variable;
 
 use mlua::{Lua, LuaOptions, StdLib};

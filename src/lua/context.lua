@@ -11,11 +11,11 @@ function shared.ngx_get.ctx()
     local slot = C.hotlua_context()
     if slot > 0 then return contexts[slot] end
     local context = {}
-    if slot < 0 or not prim.set(context) then shared.no_request(3) end
+    if slot < 0 or not prim.set(context) then shared.no_request(2) end
     return context
 end
 
 function shared.ngx_set.ctx(context)
-    if type(context) ~= "table" then error("ctx should be a table while getting a " .. type(context), 3) end
-    if not prim.set(context) then shared.no_request(3) end
+    if type(context) ~= "table" then error("ctx should be a table while getting a " .. type(context), 2) end
+    if not prim.set(context) then shared.no_request(2) end
 end

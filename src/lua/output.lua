@@ -13,7 +13,7 @@ size_t hotlua_room(void);
 local function slow(text)
     local ok, err = prim.print(text)
     if ok then return 1 end
-    if ok == false then shared.no_request(3) end
+    if ok == false then shared.no_request(2) end
     return nil, err
 end
 

@@ -1,7 +1,7 @@
 -- What the Lua halves of all families share: the phase check and the tags of a yield.
 local prim, ngx, shared = ...
 
-local error, yield = error, coroutine.yield
+local error, rawset, setmetatable, yield = error, rawset, setmetatable, coroutine.yield
 
 -- Yields that only the driver understands.
 local exit_tag, wait_tag = prim.exit_tag, prim.wait_tag
@@ -14,10 +14,32 @@ function shared.wait(operation)
     return yield(wait_tag, operation)
 end
 
--- Raises for a function that was called where no request is.
+-- Raises for a function that was called where no request is; `level` is as for `error`, seen from the caller. No call on
+-- the way to an `error` may be a tail call (`return error(..)`): it would take away a frame that the level counts.
 function shared.no_request(level)
-    return error("no request found", (level or 1) + 1)
+    error("no request found", (level or 1) + 1)
 end
+
+-- Fields of ngx that are computed: by name, a function that answers `ngx.NAME`, and one that is given what is assigned.
+-- They are tail-called, so that level 2 of what they raise is the code that reads or assigns.
+local get, set = {}, {}
+shared.ngx_get, shared.ngx_set = get, set
+
+setmetatable(ngx, {
+    __index = function(_, name)
+        local compute = get[name]
+        if compute then return compute() end
+        return nil
+    end,
+    __newindex = function(_, name, value)
+        local assign = set[name]
+        if assign then return assign(value) end
+        rawset(ngx, name, value)
+    end,
+})
+
+-- Sends a header that is due. What a C function answers with `shared.DUE` is to be called again after that.
+shared.DUE, shared.settle = -2, prim.settle
 
 function ngx.get_phase()
     return prim.phase_names[prim.phase()] or error("no request ctx found", 2)
@@ -26,22 +48,6 @@ end
 -- Raises for a function that was called in a phase that does not allow it.
 function shared.disabled(level)
     local phase = prim.phase_names[prim.phase()]
-    if not phase then return shared.no_request((level or 1) + 1) end
-    return error("API disabled in the context of " .. phase .. "_by_lua*", (level or 1) + 1)
+    if not phase then shared.no_request((level or 1) + 1) end
+    error("API disabled in the context of " .. phase .. "_by_lua*", (level or 1) + 1)
 end
-
--- Fields of `ngx` that are computed: name → function(), name → function(value).
-local get, set = {}, {}
-shared.ngx_get, shared.ngx_set = get, set
-
-setmetatable(ngx, {
-    __index = function(_, name)
-        local field = get[name]
-        if field then return field() end
-    end,
-    __newindex = function(ngx, name, value)
-        local field = set[name]
-        if field then return field(value) end
-        rawset(ngx, name, value)
-    end,
-})

@@ -116,6 +116,12 @@ impl Request {
         }
     }
 
+    /// Says whether [`Request::settle`] has something to do.
+    #[inline]
+    pub fn header_due(&self) -> bool {
+        self.state().is_some_and(|state| state.output.stage.get() == Stage::Due)
+    }
+
     /// HTTP/1.0 knows no chunks: without a length the body must be whole before its header goes out.
     fn gathers(&self) -> bool {
         // SAFETY: a live request.
@@ -252,7 +258,9 @@ impl Request {
             if (*r).headers_out.status == 0 {
                 (*r).headers_out.status = NGX_HTTP_OK as _;
             }
-            if !state.content_type_set.get() && (*r).header_sent() == 0 {
+            // A 304 says nothing of a type that it does not carry.
+            let typed = (*r).headers_out.status != NGX_HTTP_NOT_MODIFIED as ngx_uint_t;
+            if typed && !state.content_type_set.get() && (*r).header_sent() == 0 {
                 self.default_content_type(state)?;
             }
             if !state.headers_set.get() && (*r).header_sent() == 0 {

@@ -9,6 +9,9 @@ use super::event::Posted;
 use super::export::{Configuration, ctx_index, is_installed};
 use super::value::bytes;
 
+/// nginx's number of HTTP/0.9, which is also what such a request has for a status.
+const HTTP_09: usize = 9;
+
 /// An HTTP request, lent by nginx for the time of a callback.
 #[repr(transparent)]
 pub struct Request(UnsafeCell<ngx_http_request_t>);
@@ -112,20 +115,28 @@ impl Request {
         unsafe {
             let r = self.as_ptr();
             // What $status shows: an error status that was set before the header stands over the header's.
-            if (*r).err_status != 0 { (*r).err_status } else { (*r).headers_out.status }
+            match ((*r).err_status, (*r).headers_out.status, (*r).http_version) {
+                (0, 0, HTTP_09) => HTTP_09,
+                (0, status, _) => status,
+                (error, ..) => error,
+            }
         }
     }
 
     /// Sets the response's status.
     pub fn set_status(&self, status: usize) {
-        // SAFETY: a live request; an empty status line lets nginx write its own for the number.
+        // SAFETY: a live request; an empty status line lets nginx write its own for the number;
+        // another lies in static memory.
         unsafe {
             let r = self.as_ptr();
             (*r).headers_out.status = status;
             if (*r).err_status != 0 {
                 (*r).err_status = 0;
             }
-            (*r).headers_out.status_line.len = 0;
+            // nginx has no words for this one.
+            let line: &[u8] =
+                if status == NGX_HTTP_SWITCHING_PROTOCOLS as usize { b"101 Switching Protocols" } else { b"" };
+            (*r).headers_out.status_line = ngx_str_t { len: line.len(), data: line.as_ptr().cast_mut() };
         }
     }
 

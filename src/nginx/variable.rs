@@ -32,23 +32,12 @@ impl fmt::Display for VariableError {
 pub type VariableValue<'r> = Option<&'r [u8]>;
 
 impl Request {
-    /// The value of a variable, its name in any case. None where it is not found or not valid. A number is a
-    /// capture of the last regular expression.
+    /// The value of a variable, its name in any case. None where it is not found or not valid.
     pub fn variable(&self, name: &[u8]) -> VariableValue<'_> {
-        if let Some(number) = capture_number(name) {
-            return self.capture(number);
-        }
-        let mut lower = [0u8; 64];
-        let mut long;
-        let lowered = if name.len() <= lower.len() {
-            &mut lower[..name.len()]
-        } else {
-            long = vec![0u8; name.len()];
-            &mut long[..]
-        };
-        // SAFETY: the destination is as long as the name; nginx keeps no reference to it.
+        let mut buffer = Lowered::default();
+        let (lowered, hash) = buffer.lower(name);
+        // SAFETY: nginx keeps no reference to the name.
         unsafe {
-            let hash = ngx_hash_strlow(lowered.as_mut_ptr(), name.as_ptr().cast_mut(), name.len());
             let mut key = ngx_str_t { len: lowered.len(), data: lowered.as_mut_ptr() };
             let value = ngx_http_get_variable(self.as_ptr(), &raw mut key, hash).as_ref()?;
             if value.not_found() != 0 || value.valid() == 0 {
@@ -59,7 +48,7 @@ impl Request {
     }
 
     /// A capture of the last regular expression; 0 is the whole match.
-    fn capture(&self, number: usize) -> VariableValue<'_> {
+    pub fn capture(&self, number: usize) -> VariableValue<'_> {
         // SAFETY: nginx sets `captures` and `captures_data` together, `ncaptures` long.
         unsafe {
             let r = self.as_ptr();
@@ -78,12 +67,12 @@ impl Request {
 
     /// Changes a variable that the configuration defines; None makes it not found.
     pub fn set_variable(&self, name: &[u8], text: Option<&[u8]>) -> Result<(), VariableError> {
-        let mut lowered = vec![0u8; name.len()];
+        let mut buffer = Lowered::default();
+        let (lowered, hash) = buffer.lower(name);
         // SAFETY: the hash lives as long as the cycle; values that nginx keeps lie in the request's pool.
         unsafe {
             let r = self.as_ptr();
             let main = (*(*r).main_conf.add(ngx_http_core_module.ctx_index)).cast::<ngx_http_core_main_conf_t>();
-            let hash = ngx_hash_strlow(lowered.as_mut_ptr(), name.as_ptr().cast_mut(), name.len());
             let found = ngx_hash_find(&raw mut (*main).variables_hash, hash, lowered.as_mut_ptr(), lowered.len());
             let variable = found.cast::<ngx_http_variable_t>().as_ref().ok_or(VariableError::Undefined)?;
             if variable.flags & NGX_HTTP_VAR_CHANGEABLE as ngx_uint_t == 0 {
@@ -126,10 +115,32 @@ impl Request {
     }
 }
 
-/// `$1` and so on: the number of a name that is all digits.
-fn capture_number(name: &[u8]) -> Option<usize> {
-    if name.is_empty() || name.len() > 3 || !name.iter().all(u8::is_ascii_digit) {
-        return None;
+/// Room for a name in lower case: on the stack for all but very long ones.
+struct Lowered {
+    short: [u8; SHORT],
+    long: Vec<u8>,
+}
+
+/// The longest name that needs no allocation.
+const SHORT: usize = 64;
+
+impl Default for Lowered {
+    fn default() -> Self {
+        Self { short: [0; SHORT], long: Vec::new() }
     }
-    std::str::from_utf8(name).ok()?.parse().ok()
+}
+
+impl Lowered {
+    /// The name in lower case, and the hash by which nginx finds it.
+    fn lower(&mut self, name: &[u8]) -> (&mut [u8], ngx_uint_t) {
+        let to = if name.len() <= SHORT {
+            &mut self.short[..name.len()]
+        } else {
+            self.long.resize(name.len(), 0);
+            &mut self.long[..]
+        };
+        // SAFETY: the destination is as long as the name.
+        let hash = unsafe { ngx_hash_strlow(to.as_mut_ptr(), name.as_ptr().cast_mut(), name.len()) };
+        (to, hash)
+    }
 }
