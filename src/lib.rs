@@ -12,6 +12,7 @@
 //! | [`control`] | the control API |
 //! | [`conf`] | directives and what they keep |
 //! | [`vm`] | LuaJIT |
+//! | [`text`] | escaping, query strings, quoting: pure functions |
 //! | [`code`] | paths, generations, the require graph |
 //! | [`ffi`] | the C functions that Lua's hot calls use (`unsafe`) |
 //! | [`nginx`] | nginx's structures as safe types (`unsafe`) |
@@ -34,6 +35,8 @@ mod module;
 mod nginx;
 #[forbid(unsafe_code)]
 mod phase;
+#[forbid(unsafe_code)]
+mod text;
 #[forbid(unsafe_code)]
 mod vm;
 #[forbid(unsafe_code)]

@@ -1,14 +1,21 @@
 //! The `ngx` API, a file a family. Each has a Lua half of the same stem in `src/lua/`.
 
+mod args;
+mod body;
+mod constants;
 mod context;
 mod ffi;
 mod header;
+mod log;
 mod output;
+mod refuse;
 mod request_header;
 mod require;
 mod sleep;
 mod status;
 mod support;
+mod text;
+mod time;
 mod variable;
 
 use crate::vm::Family;
@@ -16,10 +23,17 @@ use crate::vm::Family;
 /// Every family, in the order in which a VM gets them: a Lua half may use what earlier ones put into `shared`.
 pub const FAMILIES: &[Family] = &[
     support::FAMILY,
+    refuse::FAMILY,
+    constants::FAMILY,
+    log::FAMILY,
     require::FAMILY,
     ffi::FAMILY,
     context::FAMILY,
     output::FAMILY,
+    text::FAMILY,
+    time::FAMILY,
+    args::FAMILY,
+    body::FAMILY,
     sleep::FAMILY,
     variable::FAMILY,
     header::FAMILY,

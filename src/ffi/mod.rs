@@ -5,11 +5,16 @@
 //! that runs inside a function called through `ffi.C` crashes once the call is JIT-compiled. What may run a filter,
 //! send, or yield is a closure of `src/api/` instead.
 
+mod args;
 mod context;
 mod header;
+mod log;
 mod output;
+mod refuse;
 mod request_header;
 mod status;
+mod text;
+mod time;
 mod variable;
 
 use mlua::{Lua, LuaOptions, StdLib};
@@ -31,4 +36,16 @@ unsafe fn lua_bytes<'a>(data: *const u8, length: usize) -> &'a [u8] {
     }
     // SAFETY: by this function's contract.
     unsafe { std::slice::from_raw_parts(data, length) }
+}
+
+/// The buffer that Lua passes as pointer and length.
+///
+/// # Safety
+/// `data` must be writable for `length` bytes, and initialised, during the call that it was passed to.
+unsafe fn lua_buffer<'a>(data: *mut u8, length: usize) -> &'a mut [u8] {
+    if length == 0 {
+        return &mut [];
+    }
+    // SAFETY: by this function's contract; what `ffi.new` makes is zeroed.
+    unsafe { std::slice::from_raw_parts_mut(data, length) }
 }

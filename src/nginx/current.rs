@@ -22,6 +22,17 @@ impl Phase {
     /// `content_by_lua*`
     pub const CONTENT: Self = Self(0x04);
 
+    /// Those that make the response: in the others nothing may be output.
+    pub const OUTPUT: Self = Self::CONTENT;
+    /// Those of a request.
+    pub const REQUEST: Self = Self::CONTENT;
+
+    /// Says whether it is one of `others`.
+    #[inline]
+    pub const fn is_in(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
+
     /// What `ngx.get_phase()` answers, by bit.
     pub const NAMES: &'static [(Self, &'static str)] =
         &[(Self::INIT, "init"), (Self::INIT_WORKER, "init_worker"), (Self::CONTENT, "content")];

@@ -3,6 +3,8 @@
 //! A worker runs one thread, so nothing here is `Sync`, and a value that nginx owns is only lent for the time of a
 //! callback. No raw pointer stands in a `pub` signature that other rooms use.
 
+mod body;
+mod codec;
 mod conf;
 mod current;
 mod directive;
@@ -15,6 +17,7 @@ mod later;
 mod log;
 mod method;
 mod output;
+mod output_error;
 mod process;
 mod request;
 mod request_header;
@@ -27,6 +30,8 @@ mod variable;
 mod wake;
 mod zone;
 
+pub use body::{Body, ReadBody};
+pub use codec::*;
 pub use conf::{Conf, prefix};
 pub use current::{Phase, Scope, current, current_phase, enter};
 pub use directive::{Apply, Arity, Context, Directive};
@@ -37,7 +42,8 @@ pub use header_list::HeaderChange;
 pub use later::Later;
 pub use log::{Level, Log, log_cycle};
 pub use method::METHODS;
-pub use output::{Append, OutputError};
+pub use output::Append;
+pub use output_error::OutputError;
 pub use process::*;
 pub use request::Request;
 pub use state::{Pinnable, State};

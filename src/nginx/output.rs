@@ -4,12 +4,13 @@
 //! each piece changes nothing on the wire and saves a walk through the filter chain a call.
 
 use std::cell::Cell;
-use std::fmt;
 use std::ptr;
 
 use ngx::ffi::*;
 
 use super::export::ctx_index;
+use super::log::{Level, Log};
+use super::output_error::OutputError;
 use super::request::Request;
 use super::state::State;
 
@@ -25,30 +26,6 @@ pub enum Append {
     Done,
     /// They are not; [`Request::print`] will take them.
     Full,
-}
-
-/// Why output was refused, in upstream's words.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OutputError {
-    /// After `ngx.eof()`
-    Eof,
-    /// A filter failed or the client is gone.
-    Filter,
-    /// Memory ran out.
-    Memory,
-    /// The request's header was asked for without any response allowed (a subrequest that was aborted).
-    Finished,
-}
-
-impl fmt::Display for OutputError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Eof => "seen eof",
-            Self::Filter => "nginx output filter error",
-            Self::Memory => "no memory",
-            Self::Finished => "response finished",
-        })
-    }
 }
 
 /// Where the response stands.
@@ -84,28 +61,29 @@ pub(super) struct Output {
 }
 
 impl Request {
-    /// Appends to the buffer if there is room. No filter runs, so it may be called where Lua must not run: the
+    /// Appends all the pieces to the buffer if there is room for the whole. No filter runs, so it may be called where Lua must not run: the
     /// header of a response that begins so is due, and goes out when the buffer is handed over.
     #[inline]
-    pub fn append(&self, bytes: &[u8]) -> Append {
+    pub fn append(&self, pieces: &[&[u8]]) -> Append {
         let Some(state) = self.state() else { return Append::Full };
-        match state.output.append(bytes) {
-            Append::Full if state.output.stage.get() == Stage::Fresh => self.begin(state, bytes),
+        match state.output.append(pieces) {
+            Append::Full if state.output.stage.get() == Stage::Fresh => self.begin(state, pieces),
             done => done,
         }
     }
 
     /// The first bytes of a response.
-    fn begin(&self, state: &State, bytes: &[u8]) -> Append {
+    fn begin(&self, state: &State, pieces: &[&[u8]]) -> Append {
         let output = &state.output;
-        if output.unbuffered.get() || self.header_sent() || self.gathers() || bytes.len() > FIRST_BUFFER {
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+        if output.unbuffered.get() || self.header_sent() || self.gathers() || length > FIRST_BUFFER {
             return Append::Full;
         }
-        if self.allocate(output, bytes.len()).is_err() {
+        if self.allocate(output, length).is_err() {
             return Append::Full;
         }
         output.stage.set(Stage::Due);
-        output.append(bytes)
+        output.append(pieces)
     }
 
     /// Sends a header that is due: before anything that it could still depend on changes.
@@ -131,32 +109,25 @@ impl Request {
                 && (*r).headers_out.content_length_n < 0
                 && (*r).header_sent() == 0
                 && (*r).main == r
+                // nginx marks a HEAD request as `header_only` only while it sends the header.
+                && (*r).method != NGX_HTTP_HEAD as usize
+                && !self.header_only()
         }
-    }
-
-    /// How much room the buffer has for [`Request::append`]; 0 where it takes nothing.
-    #[inline]
-    pub fn room(&self) -> usize {
-        self.state().map_or(0, |state| state.output.room())
     }
 
     /// Sends the header if need be and adds `bytes` to the body.
     pub fn print(&self, bytes: &[u8]) -> Result<(), OutputError> {
         let state = self.state_or_new().ok_or(OutputError::Memory)?;
-        self.open(state)?;
         let output = &state.output;
-        match output.stage.get() {
-            Stage::HeaderOnly => return Ok(()),
-            Stage::Ended => return Err(OutputError::Eof),
-            Stage::Fresh | Stage::Gathering | Stage::Due | Stage::Body => {}
-        }
-        if bytes.is_empty() {
+        output.takes_more()?;
+        self.open(state)?;
+        if output.stage.get() == Stage::HeaderOnly || bytes.is_empty() {
             return Ok(());
         }
-        if output.append(bytes) == Append::Full {
+        if output.append(&[bytes]) == Append::Full {
             self.ship(state, false)?;
             self.allocate(output, bytes.len())?;
-            if output.append(bytes) == Append::Full {
+            if output.append(&[bytes]) == Append::Full {
                 return Err(OutputError::Memory);
             }
         }
@@ -180,12 +151,42 @@ impl Request {
     pub fn flush(&self, flush: bool) -> Result<(), OutputError> {
         let state = self.state_or_new().ok_or(OutputError::Memory)?;
         match state.output.stage.get() {
+            Stage::Fresh => Err(OutputError::Nothing),
+            Stage::Gathering => {
+                Log::of(self).write(Level::Debug, b"lua http 1.0 buffering makes ngx.flush() a no-op");
+                Err(OutputError::Gathering)
+            }
+            Stage::HeaderOnly => Err(OutputError::HeaderOnly),
+            Stage::Ended => Err(OutputError::Eof),
             Stage::Due | Stage::Body => {
                 self.open(state)?;
                 self.ship(state, false)?;
                 if flush { self.special(NGX_HTTP_FLUSH) } else { Ok(()) }
             }
+        }
+    }
+
+    /// Hands what is buffered to the filters, before the request waits.
+    pub fn hand_over(&self) -> Result<(), OutputError> {
+        match self.state() {
+            Some(state) if matches!(state.output.stage.get(), Stage::Due | Stage::Body) => {
+                self.open(state)?;
+                self.ship(state, false)
+            }
             _ => Ok(()),
+        }
+    }
+
+    /// Says why nothing more can be output, where that is so.
+    pub fn takes_output(&self) -> Result<(), OutputError> {
+        self.state().map_or(Ok(()), |state| state.output.takes_more())
+    }
+
+    /// Ends the body for `ngx.eof()`, which a second call reports.
+    pub fn eof(&self) -> Result<(), OutputError> {
+        match self.takes_output() {
+            Ok(()) => self.end_output(),
+            Err(_) => Err(OutputError::Eof),
         }
     }
 
@@ -277,6 +278,7 @@ impl Request {
                 }
             }
             if self.gathers() {
+                Log::of(self).write(Level::Debug, b"lua buffering output bufs for the HTTP 1.0 request");
                 state.output.stage.set(Stage::Gathering);
                 return Ok(());
             }
@@ -408,18 +410,29 @@ impl Request {
 }
 
 impl Output {
+    fn takes_more(&self) -> Result<(), OutputError> {
+        match self.stage.get() {
+            Stage::Ended => Err(OutputError::Eof),
+            Stage::HeaderOnly => Err(OutputError::HeaderOnly),
+            Stage::Fresh | Stage::Gathering | Stage::Due | Stage::Body => Ok(()),
+        }
+    }
+
     #[inline]
-    fn append(&self, bytes: &[u8]) -> Append {
+    fn append(&self, pieces: &[&[u8]]) -> Append {
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
         let room = self.room();
-        if room == 0 || bytes.len() > room {
+        if room == 0 || length > room {
             return Append::Full;
         }
         let link = self.filling.get();
-        // SAFETY: there is room, so there is a filling buffer, and it is ours.
+        // SAFETY: there is room for them all, so there is a filling buffer, and it is ours.
         unsafe {
             let buffer = (*link).buf;
-            ptr::copy_nonoverlapping(bytes.as_ptr(), (*buffer).last, bytes.len());
-            (*buffer).last = (*buffer).last.add(bytes.len());
+            for piece in pieces {
+                ptr::copy_nonoverlapping(piece.as_ptr(), (*buffer).last, piece.len());
+                (*buffer).last = (*buffer).last.add(piece.len());
+            }
         }
         Append::Done
     }

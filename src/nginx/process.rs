@@ -57,3 +57,8 @@ pub const fn is_debug() -> bool {
 pub const fn version() -> u32 {
     ngx::ffi::nginx_version
 }
+
+/// The arguments that nginx was configured with when it was built.
+pub fn configure_arguments() -> &'static [u8] {
+    NGX_CONFIGURE.to_bytes()
+}

@@ -79,6 +79,33 @@ impl Request {
         unsafe { bytes(&(*self.as_ptr()).args) }
     }
 
+    /// Changes the query string. False where memory ran out.
+    pub fn set_args(&self, args: &[u8]) -> bool {
+        let Some(copy) = self.copy(args) else {
+            return false;
+        };
+        // SAFETY: the copy lives in the request's pool; the request line no longer is what was asked for.
+        unsafe {
+            (*self.as_ptr()).args = ngx_str_t { len: copy.len(), data: copy.as_ptr().cast_mut() };
+            (*self.as_ptr()).set_valid_unparsed_uri(0);
+        }
+        true
+    }
+
+    /// Changes the path, decoded as [`Request::uri`] gives it. False where memory ran out.
+    pub fn set_uri(&self, uri: &[u8]) -> bool {
+        let Some(copy) = self.copy(uri) else {
+            return false;
+        };
+        // SAFETY: as in `set_args`; the extension is found anew because `types` go by it.
+        unsafe {
+            (*self.as_ptr()).uri = ngx_str_t { len: copy.len(), data: copy.as_ptr().cast_mut() };
+            (*self.as_ptr()).set_valid_unparsed_uri(0);
+            ngx_http_set_exten(self.as_ptr());
+        }
+        true
+    }
+
     /// 9, 1000, 1001, 2000 or 3000.
     pub fn http_version(&self) -> usize {
         // SAFETY: a live request.

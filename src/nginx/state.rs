@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use ngx::ffi::*;
 
+use super::body::BodyRead;
 use super::export::ctx_index;
 use super::output::Output;
 use super::request::Request;
@@ -24,6 +25,7 @@ pub trait Pinnable: Any {
 pub struct State {
     request: *mut ngx_http_request_t,
     pub(super) output: Output,
+    pub(super) body_read: BodyRead,
     /// Lua has set a response header, so defaults that would overwrite it are left out.
     pub headers_set: Cell<bool>,
     /// Lua has chosen the content type.
@@ -117,6 +119,7 @@ impl Request {
             (*cleanup).data.cast::<State>().write(State {
                 request: r,
                 output: Output::default(),
+                body_read: BodyRead::default(),
                 headers_set: Cell::default(),
                 content_type_set: Cell::default(),
                 lua_context: Cell::default(),

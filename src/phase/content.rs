@@ -26,6 +26,8 @@ pub fn content(request: &Request) -> Status {
 
 /// The end of a handler that returned.
 fn returned(request: &Request) -> Status {
+    // A body that Lua did not read would be taken for the next request of the connection.
+    let _ = request.discard_body();
     match request.end_output() {
         Ok(()) => Status::NGX_OK,
         Err(_) => Status::NGX_ERROR,

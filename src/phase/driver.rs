@@ -124,7 +124,7 @@ impl Run {
     fn wait(mut self, request: &Request, operation: Option<Operation>) -> Status {
         let Some(state) = request.state() else { return INTERNAL_SERVER_ERROR };
         // What was output so far goes to the filters, as it would if each call had sent its own.
-        if request.flush(false).is_err() {
+        if request.hand_over().is_err() {
             return Status::NGX_ERROR;
         }
         let wake = Rc::clone(self.wake.get_or_insert_with(|| Rc::new(request.posted(woken))));

@@ -1,0 +1,24 @@
+//! `ngx.req.set_uri_args`, `ngx.req.set_uri`; decoding goes through `src/ffi/args.rs`.
+
+use mlua::{Lua, LuaString, Table};
+
+use crate::nginx::current;
+use crate::text::escape_control;
+use crate::vm::Family;
+
+pub(super) const FAMILY: Family = Family { name: "args", install, lua: include_str!("../lua/args.lua") };
+
+fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
+    prim.raw_set(
+        "set_args",
+        lua.create_function(|_, args: LuaString| {
+            let args = args.as_bytes();
+            let escaped = escape_control(&args);
+            Ok(current(|request| request.set_args(escaped.as_deref().unwrap_or(&args))))
+        })?,
+    )?;
+    prim.raw_set(
+        "set_uri",
+        lua.create_function(|_, uri: LuaString| Ok(current(|request| request.set_uri(&uri.as_bytes()))))?,
+    )
+}

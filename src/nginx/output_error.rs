@@ -1,0 +1,36 @@
+//! Why output is refused.
+
+use std::fmt;
+
+/// Why output was refused, in upstream's words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OutputError {
+    /// After `ngx.eof()`
+    Eof,
+    /// The answer has no body (HEAD, 304).
+    HeaderOnly,
+    /// A flush before anything was output.
+    Nothing,
+    /// A flush while an HTTP/1.0 response waits for its length.
+    Gathering,
+    /// A filter failed or the client is gone.
+    Filter,
+    /// Memory ran out.
+    Memory,
+    /// The request's header was asked for without any response allowed (a subrequest that was aborted).
+    Finished,
+}
+
+impl fmt::Display for OutputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Eof => "seen eof",
+            Self::HeaderOnly => "header only",
+            Self::Nothing => "nothing to flush",
+            Self::Gathering => "buffering",
+            Self::Filter => "nginx output filter error",
+            Self::Memory => "no memory",
+            Self::Finished => "response finished",
+        })
+    }
+}

@@ -1,0 +1,12 @@
+//! Pure text functions behind `ngx.escape_uri`, `ngx.decode_args`, `ngx.quote_sql_str` and their like. They touch
+//! neither nginx nor Lua, so they unit-test alone.
+
+mod args;
+mod escape;
+mod number;
+mod quote;
+
+pub use args::{Args, Limit};
+pub use escape::{Escape, escape_control, escape_uri, escaped_length, unescape_uri};
+pub use number::{NumberText, number_text};
+pub use quote::quote_sql;
