@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use mlua::{IntoLuaMulti, Lua, LuaString, MultiValue, Table};
 
 use crate::nginx::{Body, ReadBody, current};
-use crate::vm::Family;
+use crate::vm::{Family, Operation};
 
 pub(super) const FAMILY: Family = Family { name: "body", install, lua: include_str!("../lua/body.lua") };
 
@@ -22,12 +22,16 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     )
 }
 
-/// `true` where the body was read; `false` where it is still being sent; `nil` and a status where the request is to
+/// `true` where the body was read; `false` and what to wait for where it is still being sent; `nil` and a status where the request is to
 /// be ended.
 fn read(lua: &Lua) -> mlua::Result<MultiValue> {
-    match current(|request| request.read_body(|_| ())) {
+    let mut started = None;
+    let operation = Operation::start(|completion| {
+        started = current(|request| request.read_body(move |_| completion.done()));
+    });
+    match started {
         Some(ReadBody::Done) => true.into_lua_multi(lua),
-        Some(ReadBody::Pending) => false.into_lua_multi(lua),
+        Some(ReadBody::Pending) => (false, operation).into_lua_multi(lua),
         Some(ReadBody::Failed(status)) => (None::<bool>, status.0).into_lua_multi(lua),
         None => None::<bool>.into_lua_multi(lua),
     }

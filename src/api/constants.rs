@@ -30,7 +30,10 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
 /// Makes `status` the response's. Where its header has gone out with one already, returns that.
 fn set_status(status: usize) -> Option<usize> {
     current(|request| {
-        if request.header_sent() {
+        if request.output_gathers() {
+            return None;
+        }
+        if request.output_begun() {
             return Some(request.status());
         }
         request.set_status(status);

@@ -149,7 +149,7 @@ fn text(conf: &mut Conf, slot: &mut Option<String>) -> Result<(), String> {
 fn code_cache(conf: &mut Conf, loc: &mut LocConf) -> Result<(), String> {
     flag(conf, &mut loc.code_cache)?;
     if !loc.caches_code() {
-        conf.warn("lua_code_cache is off; each request compiles all of its code anew, which is for development only");
+        conf.alert("lua_code_cache is off; this will hurt performance");
     }
     Ok(())
 }

@@ -17,10 +17,15 @@ end
 function req.read_body(...)
     no_arguments(select("#", ...))
     shared.check_phase(OUTPUT)
-    local done, status = prim.read()
+    local done, rest = prim.read()
     if done then return end
-    if status then return shared.exit(status) end
-    error("the request body is not complete yet", 2)
+    if done == false then
+        shared.wait(rest)
+    elseif rest then
+        shared.exit(rest)
+    else
+        shared.no_request(2)
+    end
 end
 
 function req.discard_body(...)

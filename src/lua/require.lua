@@ -6,8 +6,8 @@ local package, error, type, tostring, pcall, xpcall, jit = package, error, type,
 local getinfo, traceback = debug.getinfo, debug.traceback
 local find, record = prim.find, prim.record
 
--- What package.loaded holds while a module loads.
-local loading = setmetatable({}, { __tostring = function() return "loading" end })
+-- What package.loaded holds while a module loads. No table: module(...) would take it for the module's own.
+local loading = newproxy(false)
 -- File of a module's source → its name, so that the requirer can be told by the function that calls.
 local module_of_source = {}
 shared.module_of_source = module_of_source

@@ -35,6 +35,13 @@ type OnDone = Box<dyn FnOnce(&Request)>;
 #[derive(Default)]
 pub(super) struct BodyRead(RefCell<Option<OnDone>>);
 
+impl BodyRead {
+    /// Says whether the client still sends the body.
+    pub(super) fn is_pending(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+}
+
 impl Request {
     /// Reads the body. `on_done` is called only after [`ReadBody::Pending`], from nginx's event, and not if reading
     /// fails then: nginx ends the request itself, and its pool with all that waits.

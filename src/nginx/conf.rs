@@ -174,6 +174,11 @@ impl Conf {
         self.log(Level::Emerg, text);
     }
 
+    /// Logs an alert with the file and line that are being read.
+    pub fn alert(&self, text: &str) {
+        self.log(Level::Alert, text);
+    }
+
     /// Logs a warning with the file and line that are being read.
     pub fn warn(&self, text: &str) {
         self.log(Level::Warn, text);

@@ -76,7 +76,9 @@ impl Request {
     fn begin(&self, state: &State, pieces: &[&[u8]]) -> Append {
         let output = &state.output;
         let length: usize = pieces.iter().map(|piece| piece.len()).sum();
-        if output.unbuffered.get() || self.header_sent() || self.gathers() || length > FIRST_BUFFER {
+        // SAFETY: a live request.
+        let is_head = unsafe { (*self.as_ptr()).method } == NGX_HTTP_HEAD as usize;
+        if output.unbuffered.get() || is_head || self.header_sent() || self.gathers() || length > FIRST_BUFFER {
             return Append::Full;
         }
         if self.allocate(output, length).is_err() {
@@ -227,6 +229,11 @@ impl Request {
     /// Says whether Lua has begun to answer: then the header can no longer be changed.
     pub fn output_begun(&self) -> bool {
         self.header_sent() || self.state().is_some_and(|state| state.output.stage.get() > Stage::Gathering)
+    }
+
+    /// Says whether a body gathers whose header waits for its length (HTTP/1.0).
+    pub fn output_gathers(&self) -> bool {
+        self.state().is_some_and(|state| state.output.stage.get() == Stage::Gathering)
     }
 
     /// Forgets a response that was gathered but not sent (an error or redirect answers instead).

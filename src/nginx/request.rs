@@ -233,10 +233,14 @@ impl Request {
     }
 
     /// Makes nginx leave a held request alone: what the client sends or does waits until the request goes on.
+    /// While its body is being read only the writing side is left alone.
     pub fn block_events(&self) {
+        let reads_body = self.state().is_some_and(|state| state.body_read.is_pending());
         // SAFETY: both are nginx's own handlers for a request that waits for something else.
         unsafe {
-            (*self.as_ptr()).read_event_handler = Some(ngx_http_block_reading);
+            if !reads_body {
+                (*self.as_ptr()).read_event_handler = Some(ngx_http_block_reading);
+            }
             (*self.as_ptr()).write_event_handler = Some(ngx_http_request_empty_handler);
         }
     }

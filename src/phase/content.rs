@@ -40,6 +40,8 @@ fn exited(request: &Request, status: i64) -> Status {
         0 => returned(request),
         _ if request.output_begun() && status >= 0 => returned(request),
         200..SPECIAL_RESPONSE if status != NO_CONTENT => returned(request),
+        // No status that HTTP has an answer for: the connection is closed, as upstream does.
+        ..200 => Status::NGX_ERROR,
         _ => {
             request.drop_gathered();
             Status(status as isize)

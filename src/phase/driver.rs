@@ -6,7 +6,7 @@ use mlua::Function;
 use ngx::core::Status;
 
 use crate::conf::Code;
-use crate::nginx::{Level, Log, Pinnable, Posted, Request, enter};
+use crate::nginx::{Level, Log, Pinnable, Posted, Request, State, enter};
 use crate::vm::{Coroutine, Environment, Failure, Operation, Step, Vm, Yield};
 
 use super::Phase;
@@ -69,29 +69,30 @@ pub fn start(request: &Request, code: &Code, phase: &'static Phase, caches_code:
     }
 }
 
-/// The code that the request runs on; a subrequest runs on its main request's.
+/// The code that the request runs on; a subrequest runs on its main request's, and without the code cache on its own.
 fn pin(request: &Request, runtime: &Runtime, caches_code: bool) -> Result<Pinned, Failure> {
     let no_memory = || Failure::new("no memory");
-    let state = request.main().state_or_new().ok_or_else(no_memory)?;
-    if request.is_subrequest() {
-        request.state_or_new().ok_or_else(no_memory)?;
-    }
-    if let Some(pinned) = pinned(request, runtime) {
+    let own = request.state_or_new().ok_or_else(no_memory)?;
+    if let Some(pinned) = pinned(request, runtime)
+        && (caches_code || own.pinned().is_some())
+    {
         return Ok(pinned);
     }
     if caches_code {
+        let state = request.main().state_or_new().ok_or_else(no_memory)?;
         let environment = runtime.live.pin();
         state.pin(Rc::clone(&environment) as Rc<dyn Pinnable>);
         return Ok(Pinned { vm: Rc::clone(&runtime.live.vm), environment });
     }
     let (vm, environment) = runtime.fresh()?;
-    state.pin(Rc::new(Fresh(Rc::clone(&vm), Rc::clone(&environment))));
+    own.pin(Rc::new(Fresh(Rc::clone(&vm), Rc::clone(&environment))));
     Ok(Pinned { vm, environment })
 }
 
 /// What the request is pinned to; none before its first Lua.
 fn pinned(request: &Request, runtime: &Runtime) -> Option<Pinned> {
-    match request.main().state()?.pinned()?.downcast::<Environment>() {
+    let own = request.state().and_then(State::pinned);
+    match own.or_else(|| request.main().state()?.pinned())?.downcast::<Environment>() {
         Ok(environment) => Some(Pinned { vm: Rc::clone(&runtime.live.vm), environment }),
         Err(other) => {
             let Fresh(vm, environment) = other.downcast_ref()?;
