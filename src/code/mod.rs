@@ -8,6 +8,6 @@ mod path;
 mod requires;
 
 pub use generation::{File, Generation, Hash};
-pub use graph::{Node, RequireGraph, candidates, module_names, module_pattern};
-pub use path::{PathError, RelPath, SourceFile, normalize, read, read_static, strip_root};
+pub use graph::{Node, RequireGraph, candidates, module_pattern};
+pub use path::{PathError, SourceFile, normalize, read, read_static, strip_root};
 pub use requires::{literal_requires, uses_ffi};

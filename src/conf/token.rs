@@ -44,7 +44,7 @@ impl Token {
 fn load(path: &Path) -> Result<(Token, u32), String> {
     let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
     // Without O_NONBLOCK a FIFO would keep nginx waiting for someone to write into it.
-    let open = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let open = File::options().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32).open(path);
     let file = open.map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
     if metadata.is_dir() {

@@ -1,6 +1,5 @@
 //! `ngx.header` and the tables of all headers: reading and setting.
 
-use crate::conf::Confs;
 use crate::nginx::{HeaderChange, Request, current};
 
 use super::lua_bytes;
@@ -80,7 +79,7 @@ impl Sink<Pair> {
 }
 
 fn dashes(request: &Request) -> bool {
-    request.loc_conf::<Confs>().transforms_underscores()
+    request.state().is_none_or(|state| !state.keeps_underscores.get())
 }
 
 /// Sets or (`append`) adds to a response header; an empty value removes it.

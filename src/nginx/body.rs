@@ -75,13 +75,6 @@ impl Request {
         ReadBody::Done
     }
 
-    /// Forgets what [`Request::read_body`] was to call.
-    pub fn forget_body_read(&self) {
-        if let Some(state) = self.state() {
-            state.body_read.0.take();
-        }
-    }
-
     /// Says whether the body was read. It is also where there was none to read.
     pub fn body_was_read(&self) -> bool {
         // SAFETY: a live request.

@@ -201,7 +201,7 @@ impl Conf {
 pub fn prefix() -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     // SAFETY: `ngx_cycle` is set before any configuration is read and holds the prefix for the cycle's life.
-    let prefix = unsafe { bytes(&(*(*(&raw const ngx_cycle))).prefix) };
+    let prefix = unsafe { bytes(&(*ngx_cycle).prefix) };
     PathBuf::from(std::ffi::OsStr::from_bytes(prefix))
 }
 

@@ -33,8 +33,6 @@ impl Context {
 pub enum Arity {
     /// Exactly one argument.
     One,
-    /// Exactly two arguments.
-    Two,
     /// None.
     None,
     /// One or more.
@@ -71,7 +69,6 @@ impl<C: Configuration> Directive<C> {
         let arguments = match self.arity {
             Arity::None => NGX_CONF_NOARGS,
             Arity::One => NGX_CONF_TAKE1,
-            Arity::Two => NGX_CONF_TAKE2,
             Arity::Some => NGX_CONF_1MORE,
             Arity::Flag => NGX_CONF_FLAG,
             Arity::Block => NGX_CONF_BLOCK | NGX_CONF_NOARGS,

@@ -22,7 +22,7 @@ impl Event {
         event.raw.handler = Some(fire);
         event.raw.data = (&raw mut *event).cast();
         // SAFETY: `ngx_cycle` and its log are set before a worker runs.
-        event.raw.log = unsafe { (*(*(&raw const ngx_cycle))).log };
+        event.raw.log = unsafe { (*ngx_cycle).log };
         event
     }
 }

@@ -51,7 +51,7 @@ impl Log {
     /// The log of the cycle.
     pub fn cycle() -> Self {
         // SAFETY: `ngx_cycle` is set before the module is loaded.
-        Self(unsafe { (*(*(&raw const ngx_cycle))).log })
+        Self(unsafe { (*ngx_cycle).log })
     }
 
     /// Says whether a line of `level` would be written.

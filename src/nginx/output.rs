@@ -50,8 +50,6 @@ enum Stage {
 #[derive(Default)]
 pub(super) struct Output {
     stage: Cell<Stage>,
-    /// A Lua body filter wants each piece by itself.
-    unbuffered: Cell<bool>,
     /// The buffer that fills; null where there is none.
     filling: Cell<*mut ngx_chain_t>,
     /// Full buffers that wait for the header (`Stage::Gathering`), in order.
@@ -78,13 +76,20 @@ impl Request {
         let length: usize = pieces.iter().map(|piece| piece.len()).sum();
         // SAFETY: a live request.
         let is_head = unsafe { (*self.as_ptr()).method } == NGX_HTTP_HEAD as usize;
-        if output.unbuffered.get() || is_head || self.header_sent() || self.gathers() || length > FIRST_BUFFER {
+        if is_head || self.header_sent() || self.gathers() || length > FIRST_BUFFER {
             return Append::Full;
         }
         if self.allocate(output, length).is_err() {
             return Append::Full;
         }
         output.stage.set(Stage::Due);
+        // SAFETY: a live request whose header was not sent.
+        unsafe {
+            let status = &mut (*self.as_ptr()).headers_out.status;
+            if *status == 0 {
+                *status = NGX_HTTP_OK as _;
+            }
+        }
         output.append(pieces)
     }
 
@@ -133,14 +138,7 @@ impl Request {
                 return Err(OutputError::Memory);
             }
         }
-        if output.unbuffered.get() { self.ship(state, false) } else { Ok(()) }
-    }
-
-    /// Makes each piece go through the filters by itself, for a location whose body filter is Lua.
-    pub fn set_unbuffered(&self) {
-        if let Some(state) = self.state_or_new() {
-            state.output.unbuffered.set(true);
-        }
+        Ok(())
     }
 
     /// Sends the header if it is not out yet. With HTTP/1.0 and no length it waits for the end of the body.
@@ -221,11 +219,6 @@ impl Request {
         }
     }
 
-    /// Says whether the response's end was sent.
-    pub fn output_ended(&self) -> bool {
-        self.state().is_some_and(|state| state.output.stage.get() == Stage::Ended)
-    }
-
     /// Says whether Lua has begun to answer: then the header can no longer be changed.
     pub fn output_begun(&self) -> bool {
         self.header_sent() || self.state().is_some_and(|state| state.output.stage.get() > Stage::Gathering)
@@ -244,15 +237,6 @@ impl Request {
             state.output.stage.set(Stage::Fresh);
             state.output.filling.set(ptr::null_mut());
             state.output.gathered.set(ptr::null_mut());
-        }
-    }
-
-    /// Says whether all that was output has left for the client's socket.
-    pub fn output_drained(&self) -> bool {
-        // SAFETY: a live request.
-        unsafe {
-            let r = self.as_ptr();
-            (*(*r).connection).buffered() == 0 && (*r).out.is_null() && (*r).postponed.is_null()
         }
     }
 

@@ -17,8 +17,6 @@ pub enum OutputError {
     Filter,
     /// Memory ran out.
     Memory,
-    /// The request's header was asked for without any response allowed (a subrequest that was aborted).
-    Finished,
 }
 
 impl fmt::Display for OutputError {
@@ -30,7 +28,6 @@ impl fmt::Display for OutputError {
             Self::Gathering => "buffering",
             Self::Filter => "nginx output filter error",
             Self::Memory => "no memory",
-            Self::Finished => "response finished",
         })
     }
 }

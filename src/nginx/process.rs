@@ -21,7 +21,7 @@ pub fn worker_id() -> Option<usize> {
 /// How many workers the configuration asks for.
 pub fn worker_count() -> usize {
     // SAFETY: a running process has its cycle.
-    unsafe { worker_count_of(*(&raw const ngx_cycle)) }
+    unsafe { worker_count_of(ngx_cycle) }
 }
 
 /// How many workers a cycle's configuration asks for.

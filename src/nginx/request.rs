@@ -61,12 +61,6 @@ impl Request {
         unsafe { bytes(&(*self.as_ptr()).method_name) }
     }
 
-    /// nginx's bit of the method, `NGX_HTTP_GET` and so on.
-    pub fn method(&self) -> usize {
-        // SAFETY: a live request.
-        unsafe { (*self.as_ptr()).method }
-    }
-
     /// The normalised path, decoded.
     pub fn uri(&self) -> &[u8] {
         // SAFETY: the text lies in the request's pool.

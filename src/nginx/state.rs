@@ -28,6 +28,9 @@ pub struct State {
     pub(super) body_read: BodyRead,
     /// Lua has set a response header, so defaults that would overwrite it are left out.
     pub headers_set: Cell<bool>,
+    /// Underscores in the names of response headers stay as they are
+    /// (`lua_transform_underscores_in_response_headers off`).
+    pub keeps_underscores: Cell<bool>,
     /// Lua has chosen the content type.
     pub content_type_set: Cell<bool>,
     /// The slot of `ngx.ctx` among the VM's context tables; 0 where Lua never asked for one.
@@ -74,12 +77,6 @@ impl State {
         self.driver.take();
         self.kept.take();
     }
-
-    /// Reads or changes what the driver keeps. None where there is nothing or it is taken out.
-    pub fn with_driver<T: 'static, R>(&self, call: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let mut driver = self.driver.try_borrow_mut().ok()?;
-        driver.as_mut()?.downcast_mut().map(call)
-    }
 }
 
 impl Request {
@@ -121,6 +118,7 @@ impl Request {
                 output: Output::default(),
                 body_read: BodyRead::default(),
                 headers_set: Cell::default(),
+                keeps_underscores: Cell::default(),
                 content_type_set: Cell::default(),
                 lua_context: Cell::default(),
                 driver: RefCell::default(),

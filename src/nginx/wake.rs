@@ -49,11 +49,11 @@ impl WakeSet {
         let fd = Rc::clone(self.0.get(worker).ok_or("more workers than eventfds")?);
         let raw = fd.as_raw_fd();
         // SAFETY: a plain variable of nginx, set before a worker starts.
-        let edges = unsafe { *(&raw const ngx_event_flags) } & NGX_USE_CLEAR_EVENT as usize != 0;
+        let edges = unsafe { ngx_event_flags } & NGX_USE_CLEAR_EVENT as usize != 0;
         let listener = Box::leak(Box::new(Listener { fd, edges, call: Box::new(call) }));
         // SAFETY: a worker's process is about to run its event loop; the listener is leaked, so nginx may keep it.
         unsafe {
-            let connection = ngx_get_connection(raw, (*(*(&raw const ngx_cycle))).log);
+            let connection = ngx_get_connection(raw, (*ngx_cycle).log);
             if connection.is_null() {
                 return Err("worker_connections leave none to be woken by".into());
             }
@@ -63,7 +63,7 @@ impl WakeSet {
             (*read).log = (*connection).log;
             // As nginx's own channel: at exit it is not an open socket that someone forgot.
             (*read).set_channel(1);
-            let add = (*(&raw const ngx_event_actions)).add.ok_or("no event method")?;
+            let add = ngx_event_actions.add.ok_or("no event method")?;
             if add(read, READ, if edges { CLEAR } else { 0 }) != NGX_OK as ngx_int_t {
                 return Err("an eventfd cannot be watched".into());
             }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use mlua::Function;
 use ngx::core::Status;
 
-use crate::conf::Code;
+use crate::conf::{Code, Confs};
 use crate::nginx::{Level, Log, Pinnable, Posted, Request, State, enter};
 use crate::vm::{Coroutine, Environment, Failure, Operation, Step, Vm, Yield};
 
@@ -73,6 +73,7 @@ pub fn start(request: &Request, code: &Code, phase: &'static Phase, caches_code:
 fn pin(request: &Request, runtime: &Runtime, caches_code: bool) -> Result<Pinned, Failure> {
     let no_memory = || Failure::new("no memory");
     let own = request.state_or_new().ok_or_else(no_memory)?;
+    own.keeps_underscores.set(!request.loc_conf::<Confs>().transforms_underscores());
     if let Some(pinned) = pinned(request, runtime)
         && (caches_code || own.pinned().is_some())
     {

@@ -10,10 +10,10 @@ mod operation;
 mod state;
 
 pub use coroutine::{Coroutine, Step, Yield};
-pub use environment::{Environment, LoadedModule};
+pub use environment::Environment;
 pub use error::Failure;
 pub use family::Family;
 pub use live::{Follow, Live};
 pub use loader::{FILE_LIMIT, LoadError, file_chunk, find_module};
-pub use operation::{Completion, Operation, Waker};
+pub use operation::Operation;
 pub use state::{Vm, check};
