@@ -1,6 +1,8 @@
 -- What the Lua halves of all families share: the phase check and the tags of a yield.
 local prim, ngx, shared = ...
 
+package.loaded.ngx = ngx
+
 local error, rawset, setmetatable, yield = error, rawset, setmetatable, coroutine.yield
 
 -- Yields that only the driver understands.

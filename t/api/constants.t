@@ -133,3 +133,19 @@ bad argument #1 to 'exit' (number expected, got string)
 bad argument #1 to 'exit' (number expected, got boolean)
 --- no_error_log
 [error]
+
+
+
+=== TEST 8: ngx is a module too
+--- config
+    location = /t {
+        content_by_lua_block {
+            ngx.say(require "ngx" == ngx)
+        }
+    }
+--- request
+GET /t
+--- response_body
+true
+--- no_error_log
+[error]
