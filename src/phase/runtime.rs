@@ -7,7 +7,7 @@ use mlua::{Function, Table};
 use once_cell::unsync::OnceCell;
 
 use crate::conf::{Code, Confs, MainConf, Source, evaluate, expand_prefix};
-use crate::nginx::{Request, WakeSet};
+use crate::nginx::{Phase, Request, WakeSet, enter};
 use crate::vm::{Environment, Failure, Family, Live, LoadError, Vm, file_chunk};
 
 /// A worker's Lua.
@@ -15,6 +15,7 @@ pub struct Runtime {
     /// What all requests with the code cache on share.
     pub live: Rc<Live>,
     wake: OnceCell<Rc<WakeSet>>,
+    init: Option<Rc<Code>>,
     roots: Vec<PathBuf>,
     families: &'static [Family],
     package_path: Option<String>,
@@ -30,6 +31,7 @@ impl Runtime {
         Ok(Self {
             live: Rc::new(Live::new(vm, environment)),
             wake: OnceCell::new(),
+            init: main.init.clone(),
             roots: main.code_roots(),
             families,
             package_path: path,
@@ -57,10 +59,15 @@ impl Runtime {
         self.wake.get().cloned()
     }
 
-    /// A VM of its own for a request without the code cache.
+    /// A VM of its own for a request without the code cache, in which `init_by_lua*` has run.
     pub fn fresh(&self) -> Result<(Rc<Vm>, Rc<Environment>), Failure> {
         let vm = open(self.families, self.package_path.as_deref(), self.package_cpath.as_deref())?;
         let environment = Environment::first(&vm, Rc::default())?;
+        if let Some(init) = &self.init {
+            let _scope = enter(None, Phase::INIT);
+            let chunk = self.chunk(&vm, &environment, init, None);
+            chunk.map_err(|error| Failure::new(error.to_string()))?.call::<()>(())?;
+        }
         Ok((vm, environment))
     }
 
