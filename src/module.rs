@@ -3,7 +3,7 @@
 use ngx::core::Status;
 
 use crate::conf::{Confs, MainConf};
-use crate::nginx::{Conf, Handler, Lifecycle, Request};
+use crate::nginx::{Conf, Handler, Lifecycle, Request, Variable};
 use crate::{control, phase, worker};
 
 /// The module.
@@ -12,6 +12,7 @@ pub struct HotLua;
 impl Lifecycle for HotLua {
     type Conf = Confs;
     const CONTENT: Handler = content;
+    const VARIABLES: &'static [Variable] = phase::VARIABLES;
 
     fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
         worker::configured(conf, main)

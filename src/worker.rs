@@ -1,22 +1,36 @@
 //! The composition root: builds what runs Lua out of a configuration, and starts it in each worker.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
+use std::path::Path;
 use std::rc::Rc;
-use std::time::Duration;
 
-use crate::conf::{MainConf, Source};
+use crate::conf::{MainConf, Prepare, Source};
 use crate::nginx::{Conf, Level, Phase, WakeSet, Zone, is_test, log_cycle, worker_id};
 use crate::phase::{Runtime, run_init};
 use crate::{api, hot, vm};
 
 /// `hotlua_zone`, where it is not given.
 const ZONE_SIZE: usize = 32 << 20;
-/// `hotlua_prepare_timeout`, where it is not given.
-const PREPARE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What every VM is given, in order.
+const FAMILIES: &[&[vm::Family]] = &[api::FAMILIES, hot::FAMILIES];
 
 thread_local! {
     /// What the master wakes the workers of every cycle by.
     static WAKE: RefCell<WakeSet> = RefCell::default();
+}
+
+/// How the code of a configuration changes.
+struct Changes {
+    settings: hot::Settings,
+    /// Its number and what wakes its workers, once it is certain to be used.
+    installed: OnceCell<(u64, Rc<WakeSet>)>,
+}
+
+impl Changes {
+    fn of(main: &MainConf) -> Option<&Self> {
+        main.changes.get()?.downcast_ref()
+    }
 }
 
 /// Opens the VM of a new configuration, compiles its inline Lua, runs `init_by_lua*` and asks for shared memory.
@@ -24,8 +38,11 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
     if !main.used {
         return Ok(());
     }
-    main.zone = Some(Zone::request(conf, "hotlua", main.zone_size.unwrap_or(ZONE_SIZE))?);
-    let runtime = Runtime::new(main, api::FAMILIES).map_err(|failure| failure.to_string())?;
+    let zone_size = main.zone_size.unwrap_or(ZONE_SIZE);
+    main.zone = Some(Zone::request(conf, "hotlua", zone_size)?);
+    let plan = hot::plan_roots(main.code_roots(), main.roots_given(), zone_size)?;
+    plan.warnings.iter().for_each(|warning| conf.warn(warning));
+    let runtime = Runtime::new(main, FAMILIES).map_err(|failure| failure.to_string())?;
     for code in &main.codes {
         if let Source::Inline { text, name, chunk } = &code.source {
             let compiled = runtime.live.vm.compile(text, name).map_err(|failure: vm::Failure| failure.to_string())?;
@@ -33,7 +50,16 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
         }
     }
     let init = main.init.clone();
-    if main.runtime.set(Box::new(runtime)).is_err() {
+    let settings = hot::Settings {
+        roots: plan.roots,
+        keep: main.keep(),
+        eager: main.prepare() == Prepare::Eager,
+        timeout: main.prepare_timeout(),
+        check: main.check().map(Path::to_owned),
+        watch: main.watches().then(|| main.settle()),
+    };
+    let changes = Changes { settings, installed: OnceCell::new() };
+    if main.runtime.set(Box::new(runtime)).is_err() || main.changes.set(Box::new(changes)).is_err() {
         return Err("the configuration was completed twice".into());
     }
     match init {
@@ -44,27 +70,32 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
 
 /// Prepares in the master what the workers inherit.
 pub fn installed(main: &mut MainConf, workers: usize) -> Result<(), String> {
-    let (Some(zone), Some(runtime)) = (main.zone, Runtime::of_conf(main)) else { return Ok(()) };
+    let (Some(zone), Some(runtime), Some(changes)) = (main.zone, Runtime::of_conf(main), Changes::of(main)) else {
+        return Ok(());
+    };
     if is_test() {
         return Ok(());
     }
     if workers > hot::MOST_WORKERS {
         return Err(format!("{workers} workers are more than the {} that can follow a change", hot::MOST_WORKERS));
     }
-    hot::configured(zone)?;
+    let package_path = runtime.live.vm.package_path().map_err(|failure| failure.to_string())?;
+    let cycle = hot::configured(zone, &changes.settings, package_path)?;
     let wake = WAKE.with_borrow(|wake| wake.extended(workers))?;
     WAKE.set(wake.clone());
-    runtime.set_wake(wake)
+    changes.installed.set((cycle, Rc::new(wake))).map_err(|_| "the configuration was installed twice".to_owned())
 }
 
 /// Makes a worker take part in changes and runs `init_worker_by_lua*`. What that raises is logged; the worker goes on.
 pub fn started(main: &mut MainConf) -> Result<(), String> {
-    let (Some(zone), Some(runtime), Some(slot)) = (main.zone, Runtime::of_conf(main), worker_id()) else {
+    let (Some(zone), Some(runtime), Some(worker)) = (main.zone, Runtime::of_conf(main), worker_id()) else {
         return Ok(());
     };
-    if let Some(wake) = runtime.wake() {
-        let live = Rc::clone(&runtime.live);
-        hot::start(hot::Setup { zone, wake, live, roots: main.code_roots(), slot, timeout: PREPARE_TIMEOUT })?;
+    if let Some(changes) = Changes::of(main)
+        && let Some((cycle, wake)) = changes.installed.get().cloned()
+    {
+        let (live, settings) = (Rc::clone(&runtime.live), changes.settings.clone());
+        hot::start(hot::Setup { zone, wake, live, settings, worker, cycle })?;
     }
     if let Some(code) = main.init_worker.clone()
         && let Err(error) = run_init(main, &code, Phase::INIT_WORKER)

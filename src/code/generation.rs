@@ -1,12 +1,11 @@
 //! An immutable set of Lua files under a number.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
 /// The hash of a source: 32 bytes of BLAKE3.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Hash([u8; 32]);
 
 impl Hash {
@@ -21,30 +20,78 @@ impl Hash {
     }
 }
 
-/// A file of a generation.
+/// A Lua file as a generation has it.
 #[derive(Clone, Debug)]
-pub struct File {
-    /// The hash of its source.
+pub struct Source {
+    /// The hash of its text.
     pub hash: Hash,
-    /// Its source.
-    pub source: Rc<[u8]>,
+    /// Its text, or bytecode where that is what the file holds.
+    pub text: Rc<[u8]>,
+    /// What the text compiles to, where the publisher has left it.
+    pub bytecode: Option<Rc<[u8]>>,
 }
 
-/// A generation: absolute path → file. What it does not have is read from the disk when it is first asked for.
-#[derive(Clone, Debug, Default)]
+impl Source {
+    /// A source that was read just now.
+    pub fn new(text: Vec<u8>) -> Self {
+        Self { hash: Hash::of(&text), text: text.into(), bytecode: None }
+    }
+
+    /// What is to be loaded: the bytecode where there is some.
+    pub fn loadable(&self) -> &[u8] {
+        self.bytecode.as_deref().unwrap_or(&self.text)
+    }
+}
+
+/// What a generation knows of a file.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// It has the file.
+    Source(Source),
+    /// The file does not exist in this generation, whatever the disk has.
+    Gone,
+    /// It says nothing: the disk decides.
+    Unknown,
+}
+
+/// Where the files of a generation are kept. Files go by their absolute path.
+pub trait Sources {
+    /// The file.
+    fn find(&self, file: &str) -> Found;
+    /// The hash of the file; none where `find` would not return a source.
+    fn hash(&self, file: &str) -> Option<Hash>;
+    /// Makes a file that was [`Found::Unknown`] and read from the disk part of the generation, where it is of a code
+    /// root. Returns what the generation has from now on, which another worker may have read before.
+    fn adopt(&self, file: &str, source: Source) -> Source;
+}
+
+/// A generation. The default is number 0, before the first one: everything is read from the disk.
 pub struct Generation {
     /// Counts up from 1, one a candidate.
     pub number: u64,
-    /// Its files by absolute path.
-    pub files: BTreeMap<String, File>,
+    /// Its files.
+    pub sources: Box<dyn Sources>,
 }
 
-impl Generation {
-    /// The source of a file, by its absolute path. None where the generation does not have it.
-    pub fn source(&self, file: &[u8]) -> Option<Rc<[u8]>> {
-        if self.files.is_empty() {
-            return None;
-        }
-        self.files.get(std::str::from_utf8(file).ok()?).map(|file| Rc::clone(&file.source))
+impl Default for Generation {
+    fn default() -> Self {
+        Self { number: 0, sources: Box::new(Disk) }
+    }
+}
+
+/// No files at all: the disk decides.
+struct Disk;
+
+impl Sources for Disk {
+    fn find(&self, _: &str) -> Found {
+        Found::Unknown
+    }
+
+    fn hash(&self, _: &str) -> Option<Hash> {
+        None
+    }
+
+    fn adopt(&self, _: &str, source: Source) -> Source {
+        source
     }
 }

@@ -28,8 +28,7 @@ impl Node {
     }
 
     /// The module's name or the chunk's file.
-    #[cfg_attr(not(test), expect(dead_code, reason = "publishing by files will ask for it"))]
-    pub fn name(&self) -> &str {
+        pub fn name(&self) -> &str {
         match self {
             Node::Module(name) | Node::Chunk(name) => name,
         }
@@ -108,8 +107,7 @@ impl RequireGraph {
     }
 
     /// Who requires `module` directly: modules, then chunks, each sorted.
-    #[cfg_attr(not(test), expect(dead_code, reason = "publishing by files will ask for it"))]
-    pub fn required_by(&self, module: &str) -> Vec<&Node> {
+        pub fn required_by(&self, module: &str) -> Vec<&Node> {
         self.dependents.get(module).map_or_else(Vec::new, |nodes| nodes.iter().collect())
     }
 
@@ -197,7 +195,6 @@ pub fn candidates(package_path: &str, module: &str) -> Vec<String> {
 /// `package_path`, each once: [`candidates`] turned round. The template's text
 /// must be that of the path, and a dot in the place of `?` is no name, since
 /// `require` would look for a slash there.
-#[cfg_attr(not(test), expect(dead_code, reason = "publishing by files will ask for it"))]
 pub fn module_names(package_path: &str, file: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for template in package_path.split(';') {

@@ -6,8 +6,12 @@ mod generation;
 mod graph;
 mod path;
 mod requires;
+mod scan;
+mod stamp;
 
-pub use generation::{File, Generation, Hash};
-pub use graph::{Node, RequireGraph, candidates, module_pattern};
-pub use path::{PathError, SourceFile, normalize, read, read_static, strip_root};
+pub use generation::{Found, Generation, Hash, Source, Sources};
+pub use graph::{Node, RequireGraph, candidates, module_names, module_pattern};
+pub use path::{FILE_LIMIT, PathError, normalize, read, read_static, strip_root};
 pub use requires::{literal_requires, uses_ffi};
+pub use scan::{Root, ScanError, Seen, Weight, look, scan, weigh};
+pub use stamp::Stamp;

@@ -25,6 +25,11 @@ use std::path::Path;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::stamp::Stamp;
+
+/// The largest Lua file that is run: 64 MiB.
+pub const FILE_LIMIT: usize = 64 << 20;
+
 /// Linux's `PATH_MAX`: bytes of a path, its closing NUL included.
 const PATH_MAX: usize = 4096;
 /// Linux's `NAME_MAX`: bytes of one component.
@@ -67,14 +72,8 @@ impl fmt::Display for RelPath {
 pub struct SourceFile {
     /// The whole content.
     pub bytes: Vec<u8>,
-    /// Device number (`st_dev`).
-    pub dev: u64,
-    /// Inode number (`st_ino`).
-    pub ino: u64,
-    /// Modification time, nanoseconds since the epoch (negative before it).
-    pub mtime_ns: i64,
-    /// Size in bytes, equal to `bytes.len()`.
-    pub size: u64,
+    /// The state that was read; its size is `bytes.len()`.
+    pub stamp: Stamp,
 }
 
 /// Why a path is not run. Displays as a predicate: the caller names the file.
@@ -291,6 +290,16 @@ pub fn read_static(path: &Path, limit: usize) -> Result<SourceFile, PathError> {
     read_by(|flags| Ok(open_at(CWD, path.as_os_str(), flags)?), limit)
 }
 
+/// Says whether `rel` names a directory beneath `root`, by the rules of [`read`].
+pub(super) fn is_directory(root: &Path, rel: &RelPath) -> bool {
+    let opened = open_root(root).and_then(|root| open_beneath(root.as_fd(), rel, OFlags::PATH | OFlags::DIRECTORY));
+    match opened {
+        Ok(found) => stat(&File::from(found)).is_ok_and(|meta| meta.is_dir()),
+        // The walk's word for a symlink that ends in `.` or `..`.
+        Err(error) => error == PathError::Directory,
+    }
+}
+
 fn check_bytes(path: &[u8]) -> Result<(), PathError> {
     if path.is_empty() {
         Err(PathError::Empty)
@@ -332,14 +341,7 @@ fn read_once(open: impl Fn(OFlags) -> Result<OwnedFd, PathError>, limit: usize) 
         return Err(PathError::Replaced);
     }
     let bytes = read_settled(file, &before, limit)?;
-    let mtime_ns = before.mtime().saturating_mul(1_000_000_000);
-    Ok(SourceFile {
-        bytes,
-        dev: before.dev(),
-        ino: before.ino(),
-        mtime_ns: mtime_ns.saturating_add(before.mtime_nsec()),
-        size: before.size(),
-    })
+    Ok(SourceFile { bytes, stamp: Stamp::of(&before) })
 }
 
 /// Reads `file` whole and makes sure that it still is in the state `before`.
@@ -360,9 +362,8 @@ fn read_settled(file: File, before: &Metadata, limit: usize) -> Result<Vec<u8>, 
         return Err(PathError::TooLarge(limit));
     }
     let after = stat(&file)?;
-    // ctime too: unlike mtime it cannot be set back (rsync, touch -r).
-    let times = |m: &Metadata| (m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec());
-    if bytes.len() != size || after.size() != before.size() || times(&after) != times(before) {
+    // With its ctime, which unlike mtime cannot be set back (rsync, touch -r).
+    if bytes.len() != size || Stamp::of(&after) != Stamp::of(before) {
         return Err(PathError::Unstable);
     }
     Ok(bytes)

@@ -7,7 +7,7 @@ use crate::nginx::{Apply, Arity, Conf, Context, Directive};
 
 use super::code::Code;
 use super::token::Token;
-use super::{Confs, LocConf, MainConf};
+use super::{Confs, LocConf, MainConf, hot};
 
 const HTTP: Context = Context::HTTP;
 const CONTENT: Context = Context::LOCATION.or(Context::IF_IN_LOCATION);
@@ -41,8 +41,14 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     main(c"init_worker_by_lua", Arity::One, |conf, main| init_worker(conf, main, Code::quoted)),
     main(c"init_worker_by_lua_block", Arity::Block, |conf, main| init_worker(conf, main, Code::block)),
     main(c"init_worker_by_lua_file", Arity::One, |conf, main| init_worker(conf, main, Code::file)),
-    main(c"hotlua_root", Arity::Some, roots),
-    main(c"hotlua_zone", Arity::One, zone),
+    main(c"hotlua_root", Arity::Some, hot::roots),
+    main(c"hotlua_zone", Arity::One, hot::zone),
+    main(c"hotlua_watch", Arity::Flag, |conf, main| flag(conf, &mut main.watch)),
+    main(c"hotlua_settle", Arity::One, hot::settle),
+    main(c"hotlua_keep", Arity::One, hot::keep),
+    main(c"hotlua_prepare", Arity::One, hot::prepare),
+    main(c"hotlua_prepare_timeout", Arity::One, hot::prepare_timeout),
+    main(c"hotlua_check", Arity::One, hot::check),
     main(c"lua_package_path", Arity::One, |conf, main| text(conf, &mut main.package_path)),
     main(c"lua_package_cpath", Arity::One, |conf, main| text(conf, &mut main.package_cpath)),
     location(c"lua_code_cache", ANYWHERE, Arity::Flag, code_cache),
@@ -112,35 +118,6 @@ fn code(conf: &mut Conf, slot: &Option<Rc<Code>>, read: Read) -> Result<Rc<Code>
     Ok(Rc::new(read(conf)?))
 }
 
-/// A zone must hold its words and a few pages of blocks.
-const SMALLEST_ZONE: usize = 1 << 20;
-
-fn zone(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
-    let text = String::from_utf8_lossy(conf.arg()).into_owned();
-    let size =
-        conf.size().ok_or_else(|| format!("invalid size \"{text}\" in \"hotlua_zone\", write for instance 32m"))?;
-    if size < SMALLEST_ZONE {
-        return Err(format!("\"hotlua_zone {text}\" is too small, it must be at least 1m"));
-    }
-    once(conf, &mut main.zone_size, size)
-}
-
-fn roots(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
-    if !main.roots.is_empty() {
-        return Err(duplicate(conf));
-    }
-    for path in conf.args() {
-        let root = conf.absolute(path);
-        let metadata = std::fs::metadata(&root)
-            .map_err(|error| format!("hotlua_root \"{}\" cannot be used: {error}", root.display()))?;
-        if !metadata.is_dir() {
-            return Err(format!("hotlua_root \"{}\" is not a directory", root.display()));
-        }
-        main.roots.push(root);
-    }
-    Ok(())
-}
-
 fn text(conf: &mut Conf, slot: &mut Option<String>) -> Result<(), String> {
     let text = String::from_utf8_lossy(conf.arg()).into_owned();
     once(conf, slot, text)
@@ -166,7 +143,8 @@ fn flag(conf: &mut Conf, slot: &mut Option<bool>) -> Result<(), String> {
     once(conf, slot, on)
 }
 
-fn once<T>(conf: &Conf, slot: &mut Option<T>, value: T) -> Result<(), String> {
+/// Keeps the value of a directive that may stand once.
+pub(super) fn once<T>(conf: &Conf, slot: &mut Option<T>, value: T) -> Result<(), String> {
     if slot.is_some() {
         return Err(duplicate(conf));
     }
@@ -174,7 +152,8 @@ fn once<T>(conf: &Conf, slot: &mut Option<T>, value: T) -> Result<(), String> {
     Ok(())
 }
 
-fn duplicate(conf: &Conf) -> String {
+/// What a directive that stands a second time is refused by, in nginx's words.
+pub(super) fn duplicate(conf: &Conf) -> String {
     format!("\"{}\" directive is duplicate", conf.name())
 }
 

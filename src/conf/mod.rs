@@ -3,6 +3,7 @@
 mod block;
 mod code;
 mod directives;
+mod hot;
 mod roots;
 mod token;
 mod variable_path;
@@ -10,12 +11,14 @@ mod variable_path;
 use std::any::Any;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use once_cell::unsync::OnceCell;
 
 use crate::nginx::{Conf, Configuration, Directive, Zone};
 
 pub use code::{Code, Source, evaluate};
+pub use hot::Prepare;
 pub use token::Token;
 
 /// The `http` block's configuration.
@@ -37,10 +40,24 @@ pub struct MainConf {
     pub roots: Vec<PathBuf>,
     /// `hotlua_zone`, bytes.
     pub zone_size: Option<usize>,
+    /// `hotlua_watch`
+    pub watch: Option<bool>,
+    /// `hotlua_settle`
+    pub settle: Option<Duration>,
+    /// `hotlua_keep`, generations.
+    pub keep: Option<usize>,
+    /// `hotlua_prepare`
+    pub prepare: Option<Prepare>,
+    /// `hotlua_prepare_timeout`
+    pub prepare_timeout: Option<Duration>,
+    /// `hotlua_check`, absolute; it compiled while the configuration was read.
+    pub check: Option<PathBuf>,
     /// The shared memory, once it was asked for.
     pub zone: Option<Zone>,
     /// What the composition root made of this configuration.
     pub runtime: OnceCell<Box<dyn Any>>,
+    /// How its code changes, as the composition root keeps it.
+    pub changes: OnceCell<Box<dyn Any>>,
 }
 
 /// A location's configuration, and what servers and `http` set for those inside.

@@ -10,15 +10,21 @@ use super::MainConf;
 use super::code::Source;
 
 impl MainConf {
+    /// Says whether `hotlua_root` is given, so that [`MainConf::code_roots`] derives nothing.
+    pub fn roots_given(&self) -> bool {
+        !self.roots.is_empty()
+    }
+
     /// The directories that code is served from: `hotlua_root`, or the static directory prefixes of
     /// `lua_package_path` (without its `;;`) and of every `*_by_lua_file`.
     pub fn code_roots(&self) -> Vec<PathBuf> {
-        if !self.roots.is_empty() {
+        if self.roots_given() {
             return self.roots.clone();
         }
         let mut roots: Vec<PathBuf> = Vec::new();
         let mut add = |root: PathBuf| {
-            if root != Path::new("/") && !roots.contains(&root) {
+            let root = plain(&root);
+            if !roots.contains(&root) {
                 roots.push(root);
             }
         };
@@ -41,6 +47,12 @@ impl MainConf {
     }
 }
 
+/// A directory without the `.` and the slashes that change nothing, so that a file below it has one spelling. A `..`
+/// stays: what it leads to is for the file system to say.
+pub(super) fn plain(directory: &Path) -> PathBuf {
+    directory.components().collect()
+}
+
 /// The directory that stands before the first `variable` byte: `/srv/lua/` of `/srv/lua/$1.lua`.
 fn static_directory(path: &[u8], variable: u8) -> &Path {
     let fixed = path.split(|&byte| byte == variable).next().unwrap_or_default();
@@ -52,6 +64,21 @@ fn static_directory(path: &[u8], variable: u8) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_has_one_spelling() {
+        for (given, want) in [
+            ("/srv/lua", "/srv/lua"),
+            ("/srv/lua/", "/srv/lua"),
+            ("/srv//lua/./", "/srv/lua"),
+            ("/srv/./.", "/srv"),
+            ("/srv/../lua", "/srv/../lua"),
+            ("/", "/"),
+        ] {
+            // As text: paths are compared by their components.
+            assert_eq!(plain(Path::new(given)).to_str(), Some(want), "{given}");
+        }
+    }
 
     #[test]
     fn the_directory_before_the_first_variable_is_static() {

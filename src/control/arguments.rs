@@ -34,14 +34,30 @@ pub fn none(query: &[u8]) -> Result<(), String> {
     parse(query, &[]).map(drop)
 }
 
-/// The value of an argument that is 0 or 1 and stands once; none where it is not given.
-pub fn flag(arguments: &[(&str, String)], name: &str) -> Result<Option<bool>, String> {
+/// The value of an argument that stands once; none where it is not given.
+pub fn once<'a>(arguments: &'a [(&str, String)], name: &str) -> Result<Option<&'a str>, String> {
     let mut values = arguments.iter().filter(|(given, _)| *given == name).map(|(_, value)| value.as_str());
     let value = values.next();
     if values.next().is_some() {
         return Err(format!("\"{name}\" is given more than once"));
     }
-    match value {
+    Ok(value)
+}
+
+/// The value of an argument that is a number from 1 in decimal digits and stands once; none where it is not given.
+pub fn number(arguments: &[(&str, String)], name: &str) -> Result<Option<u64>, String> {
+    let Some(text) = once(arguments, name)? else { return Ok(None) };
+    // `parse` alone would take a sign.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(number) if digits && number > 0 => Ok(Some(number)),
+        _ => Err(format!("\"{name}\" is a number from 1 to {}, not {}", u64::MAX, shown(text.as_bytes()))),
+    }
+}
+
+/// The value of an argument that is 0 or 1 and stands once; none where it is not given.
+pub fn flag(arguments: &[(&str, String)], name: &str) -> Result<Option<bool>, String> {
+    match once(arguments, name)? {
         None => Ok(None),
         Some("0") => Ok(Some(false)),
         Some("1") => Ok(Some(true)),
@@ -173,6 +189,37 @@ mod tests {
             ("a=0&bc=1&a=2", "more than once"),
         ] {
             let error = flag(&check(query).unwrap(), "a").unwrap_err();
+            assert!(error.contains(why), "{query}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_digits_and_stands_once() {
+        for (query, want) in [
+            ("", Ok(None)),
+            ("bc=x", Ok(None)),
+            ("a=1", Ok(Some(1))),
+            ("bc=1&a=007", Ok(Some(7))),
+            ("a=18446744073709551615", Ok(Some(u64::MAX))),
+        ] {
+            assert_eq!(number(&check(query).unwrap(), "a"), want, "{query}");
+        }
+        for (query, why) in [
+            ("a=0", "a number from 1 to 18446744073709551615, not \"0\""),
+            ("a=00", "a number"),
+            ("a=-1", "not \"-1\""),
+            ("a=%2B1", "not \"+1\""),
+            ("a=+1", "not \" 1\""),
+            ("a=1.0", "a number"),
+            ("a=1e3", "a number"),
+            ("a=0x1", "a number"),
+            ("a=abc", "not \"abc\""),
+            ("a=%D9%A1", "a number"),
+            ("a=18446744073709551616", "a number"),
+            ("a=99999999999999999999", "a number"),
+            ("a=1&a=1", "more than once"),
+        ] {
+            let error = number(&check(query).unwrap(), "a").unwrap_err();
             assert!(error.contains(why), "{query}: {error}");
         }
     }

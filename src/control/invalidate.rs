@@ -1,12 +1,14 @@
 //! `POST invalidate`: rereads and reloads modules by name, file or pattern, or everything.
 
 use ngx::core::Status;
+use serde::Serialize;
 
-use crate::hot::{self, Change};
+use crate::hot::{Named, Published, What};
 use crate::nginx::Request;
 
 use super::arguments::{self, shown};
-use super::reply::{Refusal, ok};
+use super::change::{self, Asked};
+use super::reply::Refusal;
 
 const ARGUMENTS: &[&str] = &["module", "file", "pattern", "all", "dependents"];
 /// How much of the arguments the list of generations repeats. Characters.
@@ -14,43 +16,45 @@ const MAX_REASON: usize = 200;
 
 /// Answers once every worker has flipped, or the change was refused.
 pub fn answer(request: &Request) -> Result<Status, Refusal> {
-    if has_form_body(request) {
-        return Err(Refusal::argument("the arguments belong in the query string; a form in the body is not read"));
-    }
-    let mut change = change(request.args()).map_err(Refusal::argument)?;
-    let peer = request.variable(b"remote_addr").unwrap_or_default();
-    change.actor = format!("control {}", String::from_utf8_lossy(peer));
-    Ok(request.answer_later(|later| {
-        hot::publish(change, |result| {
-            later.give(|request| match result {
-                Ok(published) => ok(request, &published),
-                Err(refused) => Refusal::from(refused).send(request),
-            });
-        });
-    }))
+    change::answer(request, asked, told)
 }
 
-/// What is asked for. The error is a sentence for the client.
-fn change(query: &[u8]) -> Result<Change, String> {
+fn asked(query: &[u8]) -> Result<Asked, String> {
     let arguments = arguments::parse(query, ARGUMENTS)?;
-    let mut change = Change {
+    let reason = reason(&arguments);
+    Ok(Asked { what: What::Named(named(arguments)?), reason })
+}
+
+/// What is named. The error is a sentence for the client.
+fn named(arguments: Vec<(&str, String)>) -> Result<Named, String> {
+    let mut named = Named {
         all: arguments::flag(&arguments, "all")?.unwrap_or(false),
         dependents: arguments::flag(&arguments, "dependents")?.unwrap_or(true),
-        reason: reason(&arguments),
-        ..Change::default()
+        ..Named::default()
     };
     for (name, value) in arguments {
         match name {
-            "module" => change.modules.push(module("module", value)?),
-            "file" => change.files.push(file(value)?),
-            "pattern" => change.patterns.push(module("pattern", value)?),
+            "module" => named.modules.push(module("module", value)?),
+            "file" => named.files.push(file(value)?),
+            "pattern" => named.patterns.push(module("pattern", value)?),
             _ => {}
         }
     }
-    if change.modules.is_empty() && change.files.is_empty() && change.patterns.is_empty() && !change.all {
+    if named.modules.is_empty() && named.files.is_empty() && named.patterns.is_empty() && !named.all {
         return Err("say what to invalidate in the query string: module=, file=, pattern= or all=1".into());
     }
-    Ok(change)
+    Ok(named)
+}
+
+/// The answer.
+#[derive(Serialize)]
+struct Answer {
+    generation: u64,
+    reloaded: Vec<String>,
+}
+
+fn told(published: Published) -> Answer {
+    Answer { generation: published.generation, reloaded: published.reloaded }
 }
 
 /// Checks a module's name, or a pattern of names, by what no module can be called.
@@ -96,52 +100,41 @@ fn reason(arguments: &[(&str, String)]) -> String {
     reason
 }
 
-/// Says whether the client has put arguments where they would be ignored, as `curl -d` does.
-fn has_form_body(request: &Request) -> bool {
-    let kind = request.header_in(b"content-type").unwrap_or_default();
-    let form = b"application/x-www-form-urlencoded";
-    let is_form = kind.get(..form.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(form));
-    let has_length = request.header_in(b"content-length").is_some_and(|length| length != b"0");
-    is_form && (has_length || request.header_in(b"transfer-encoding").is_some())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_change_is_what_the_arguments_say() {
-        let asked = |modules: &[&str], files: &[&str], patterns: &[&str], all, dependents| {
+        let named = |modules: &[&str], files: &[&str], patterns: &[&str], all, dependents| {
             let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-            Change {
+            What::Named(Named {
                 modules: owned(modules),
                 files: owned(files),
                 patterns: owned(patterns),
                 all,
                 dependents,
-                ..Change::default()
-            }
+            })
         };
         for (query, want) in [
-            ("module=a.b", asked(&["a.b"], &[], &[], false, true)),
-            ("module=a&module=b", asked(&["a", "b"], &[], &[], false, true)),
-            ("module=a-b_c1.d", asked(&["a-b_c1.d"], &[], &[], false, true)),
-            ("file=a/b.lua", asked(&[], &["a/b.lua"], &[], false, true)),
-            ("file=/srv/a..b/c.lua", asked(&[], &["/srv/a..b/c.lua"], &[], false, true)),
-            ("file=with+space.lua", asked(&[], &["with space.lua"], &[], false, true)),
-            ("pattern=app.*", asked(&[], &[], &["app.*"], false, true)),
-            ("pattern=*", asked(&[], &[], &["*"], false, true)),
-            ("pattern=a%2A.*b", asked(&[], &[], &["a*.*b"], false, true)),
-            ("all=1", asked(&[], &[], &[], true, true)),
-            ("all=0&module=a", asked(&["a"], &[], &[], false, true)),
-            ("dependents=0&all=1", asked(&[], &[], &[], true, false)),
-            ("module=a&dependents=1", asked(&["a"], &[], &[], false, true)),
-            ("pattern=p&file=f&module=m", asked(&["m"], &["f"], &["p"], false, true)),
+            ("module=a.b", named(&["a.b"], &[], &[], false, true)),
+            ("module=a&module=b", named(&["a", "b"], &[], &[], false, true)),
+            ("module=a-b_c1.d", named(&["a-b_c1.d"], &[], &[], false, true)),
+            ("file=a/b.lua", named(&[], &["a/b.lua"], &[], false, true)),
+            ("file=/srv/a..b/c.lua", named(&[], &["/srv/a..b/c.lua"], &[], false, true)),
+            ("file=with+space.lua", named(&[], &["with space.lua"], &[], false, true)),
+            ("pattern=app.*", named(&[], &[], &["app.*"], false, true)),
+            ("pattern=*", named(&[], &[], &["*"], false, true)),
+            ("pattern=a%2A.*b", named(&[], &[], &["a*.*b"], false, true)),
+            ("all=1", named(&[], &[], &[], true, true)),
+            ("all=0&module=a", named(&["a"], &[], &[], false, true)),
+            ("dependents=0&all=1", named(&[], &[], &[], true, false)),
+            ("module=a&dependents=1", named(&["a"], &[], &[], false, true)),
+            ("pattern=p&file=f&module=m", named(&["m"], &["f"], &["p"], false, true)),
         ] {
-            let mut got = change(query.as_bytes()).unwrap();
+            let got = asked(query.as_bytes()).unwrap();
             assert!(got.reason.starts_with("invalidate "), "{query}");
-            got.reason.clear();
-            assert_eq!(got, want, "{query}");
+            assert_eq!(got.what, want, "{query}");
         }
     }
 
@@ -174,15 +167,15 @@ mod tests {
             ("file=a/%2E%2E", "has .. in it"),
             ("file=a/", "is a directory"),
         ] {
-            let error = change(query.as_bytes()).unwrap_err();
+            let error = asked(query.as_bytes()).unwrap_err();
             assert!(error.contains(why), "{query}: {error}");
         }
     }
 
     #[test]
     fn the_reason_repeats_the_arguments_and_is_cut() {
-        assert_eq!(change(b"module=a&all=1").unwrap().reason, "invalidate module=a all=1");
-        let long = change("module=é&".repeat(100).as_bytes()).unwrap().reason;
+        assert_eq!(asked(b"module=a&all=1").unwrap().reason, "invalidate module=a all=1");
+        let long = asked("module=é&".repeat(100).as_bytes()).unwrap().reason;
         assert_eq!(long.chars().count(), 203);
         assert!(long.ends_with("..."));
     }

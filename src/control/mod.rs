@@ -2,10 +2,14 @@
 
 mod access;
 mod arguments;
+mod change;
 mod invalidate;
 mod origin;
+mod publish;
 mod reply;
+mod rollback;
 mod routes;
+mod told;
 
 use ngx::core::Status;
 

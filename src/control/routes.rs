@@ -6,7 +6,7 @@ use crate::hot;
 use crate::nginx::Request;
 
 use super::reply::{Refusal, ok};
-use super::{arguments, invalidate};
+use super::{arguments, invalidate, publish, rollback, told};
 
 /// One call.
 pub struct Route {
@@ -20,10 +20,12 @@ pub struct Route {
 
 /// Every call, by name.
 pub const ROUTES: &[Route] = &[
-    Route { method: Method::Get, name: "generations", answer: |request| told(request, hot::generations) },
+    Route { method: Method::Get, name: "generations", answer: |request| tell(request, told::generations) },
     Route { method: Method::Post, name: "invalidate", answer: invalidate::answer },
-    Route { method: Method::Get, name: "modules", answer: |request| told(request, hot::modules) },
-    Route { method: Method::Get, name: "status", answer: |request| told(request, hot::status) },
+    Route { method: Method::Get, name: "modules", answer: |request| tell(request, told::modules) },
+    Route { method: Method::Post, name: "publish", answer: publish::answer },
+    Route { method: Method::Post, name: "rollback", answer: rollback::answer },
+    Route { method: Method::Get, name: "status", answer: |request| tell(request, |_| hot::status()) },
 ];
 
 /// What a call does, by its method.
@@ -94,9 +96,9 @@ fn listed(routes: &[Route]) -> String {
 }
 
 /// Answers a call without arguments by what it tells.
-fn told<T: serde::Serialize>(request: &Request, tell: fn() -> T) -> Result<Status, Refusal> {
+fn tell<T: serde::Serialize>(request: &Request, what: fn(&Request) -> T) -> Result<Status, Refusal> {
     arguments::none(request.args()).map_err(Refusal::argument)?;
-    Ok(ok(request, &tell()))
+    Ok(ok(request, &what(request)))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 mod args;
 mod context;
 mod header;
+mod hook;
 mod log;
 mod output;
 mod refuse;
@@ -18,6 +19,8 @@ mod time;
 mod variable;
 
 use mlua::{Lua, LuaOptions, StdLib};
+
+pub use hook::{Interrupted, place, watched};
 
 /// Opens a LuaJIT state with all its libraries, `ffi` and `debug` among them, and with C modules allowed.
 pub fn open() -> Lua {

@@ -1,7 +1,9 @@
-//! A worker's part in changes: prepares candidates, follows the active generation, tells what it has loaded.
+//! A worker's part in changes: prepares candidates, follows the active generation, retires older ones, and tells what
+//! it has loaded.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -9,22 +11,34 @@ use crate::code::Node;
 use crate::nginx::{Level, Timer, WakeSet, log_cycle, pid};
 use crate::vm::{Environment, Follow, Live};
 
-use super::prepare::{generation, prepare};
+use super::prepare::{Preparation, Rules, successor, take_over};
+use super::publish::log_full;
+use super::record::{Candidate, Pinned, Report};
 use super::report::{Module, Refused};
-use super::store::{Candidate, Manifest, PINNED, Report, SlotWord, Store, Word};
+use super::snapshot::Snapshot;
+use super::store::{SlotWord, Store, Word};
 
 /// How often a worker counts the requests that are still pinned to older generations, while there are any.
 const REAP: Duration = Duration::from_millis(100);
+/// The pause between two slices of preparing, in which requests have their turn.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A worker that follows.
 pub(super) struct Follower {
     store: Store,
     live: Rc<Live>,
     wake: Rc<WakeSet>,
+    rules: Rules,
+    roots: Rc<[PathBuf]>,
     slot: usize,
-    prepared: RefCell<Option<Rc<Environment>>>,
-    retired: RefCell<Vec<(u64, Weak<Environment>)>>,
+    /// The active generation's files, from which the candidate's are made.
+    snapshot: RefCell<Option<Rc<Snapshot>>>,
+    preparing: RefCell<Option<(Preparation, Rc<Candidate>)>>,
+    prepared: RefCell<Option<(Rc<Environment>, Rc<Candidate>)>>,
+    retired: RefCell<Vec<Rc<Environment>>>,
+    told_pinned: RefCell<Vec<Pinned>>,
     reap: Timer,
+    go_on: Timer,
     registered: Cell<usize>,
 }
 
@@ -44,30 +58,44 @@ impl Follow for Follower {
 }
 
 impl Follower {
-    /// Claims the worker's slot and makes the worker's Lua follow.
-    pub fn start(store: Store, live: Rc<Live>, wake: Rc<WakeSet>, slot: usize) -> Rc<Self> {
+    /// Claims a slot and makes the worker's Lua follow.
+    pub fn start(
+        store: Store,
+        live: Rc<Live>,
+        wake: Rc<WakeSet>,
+        rules: Rules,
+        roots: Rc<[PathBuf]>,
+        slot: usize,
+    ) -> Rc<Self> {
         let follower = Rc::new_cyclic(|weak: &Weak<Self>| {
-            let weak = weak.clone();
+            let (reaped, gone_on) = (weak.clone(), weak.clone());
             Self {
                 store,
                 live,
                 wake,
+                rules,
+                roots,
                 slot,
+                snapshot: RefCell::default(),
+                preparing: RefCell::default(),
                 prepared: RefCell::default(),
                 retired: RefCell::default(),
+                told_pinned: RefCell::default(),
                 reap: Timer::new(move || {
-                    if let Some(follower) = weak.upgrade() {
+                    if let Some(follower) = reaped.upgrade() {
                         // Nothing runs now, so the VM need not hold the environment of the request that ran last.
                         follower.show_active();
                         follower.reap();
                     }
                 }),
+                go_on: Timer::new(move || {
+                    if let Some(follower) = gone_on.upgrade() {
+                        follower.prepare();
+                    }
+                }),
                 registered: Cell::new(0),
             }
         });
-        store.set_pinned(slot, &[]);
-        store.set_slot(slot, SlotWord::Reported, 0);
-        store.set_slot(slot, SlotWord::Pid, pid() as u64);
         follower.flip();
         follower.register();
         follower.live.set_follow(Rc::clone(&follower) as Rc<dyn Follow>);
@@ -83,21 +111,29 @@ impl Follower {
         self.register();
     }
 
-    /// Says whether this process still owns its slot; after a reload of nginx its successor does.
-    fn owns_slot(&self) -> bool {
-        self.store.slot(self.slot, SlotWord::Pid) == pid() as u64
+    /// Says whether this process is a worker of the running configuration; one that drains follows, but has no say.
+    fn has_say(&self) -> bool {
+        self.store.slot(self.slot, SlotWord::Cycle) == self.store.load(Word::Cycle)
     }
 
-    /// Prepares the candidate, if there is one that this worker has not reported on.
+    /// Prepares the candidate, if there is one that this worker has not reported on, for a slice of time.
     fn prepare(&self) {
         let number = self.store.load(Word::Candidate);
-        if number == 0 || !self.owns_slot() {
+        let stale = self.preparing.borrow().as_ref().is_some_and(|(preparation, _)| preparation.number() != number);
+        if stale {
+            self.preparing.take();
+        }
+        let (active, prepared) = (self.active(), self.prepared.take());
+        let is_wanted = |environment: &Environment| [number, active].contains(&environment.generation.number);
+        self.prepared.replace(prepared.filter(|(environment, _)| is_wanted(environment)));
+        if number == 0 || !self.has_say() || self.store.slot(self.slot, SlotWord::Reported) == number {
             return;
         }
-        if self.store.slot(self.slot, SlotWord::Reported) == number {
-            return;
-        }
-        let report = self.prepare_report(number);
+        let report: Report = match self.prepare_slice() {
+            Ok(None) => return self.go_on.arm(PAUSE, false),
+            Ok(Some(affected)) => Ok(affected),
+            Err(refused) => Err(refused.by_worker(pid())),
+        };
         if let Err(full) = self.store.report(self.slot, number, &report) {
             // Without its report the publisher times out and names this worker.
             log_cycle(Level::Err, format!("failed to report on candidate {number}: {full}").as_bytes());
@@ -107,61 +143,82 @@ impl Follower {
         self.wake.wake_all();
     }
 
-    fn prepare_report(&self, number: u64) -> Report {
-        self.prepared.take();
-        let gone = || Refused::rejected("the candidate is gone");
-        let candidate: Candidate = self.store.read(Word::Change).ok_or_else(gone)?;
-        let before = self.live.environment();
-        let generation = generation(&self.store, number, &candidate.manifest, &before.generation);
-        let (environment, reloaded) =
-            prepare(&self.live, generation, &candidate).map_err(|refused| refused.by_worker(pid()))?;
-        self.prepared.replace(Some(environment));
-        Ok(reloaded)
+    /// The affected modules once all is prepared.
+    fn prepare_slice(&self) -> Result<Option<Vec<String>>, Refused> {
+        let begun = self.preparing.take();
+        let (mut preparation, candidate) = match begun {
+            Some(begun) => begun,
+            None => {
+                self.prepared.take();
+                let gone = || Refused::rejected("the candidate is gone");
+                let candidate: Candidate = self.store.read(Word::Change).ok_or_else(gone)?;
+                let snapshot = self.snapshot().next(&candidate);
+                let snapshot = snapshot.ok_or_else(|| Refused::rejected("the candidate follows another generation"))?;
+                let preparation = Preparation::begin(&self.live, snapshot, &candidate, &self.rules)?;
+                (preparation, Rc::new(candidate))
+            }
+        };
+        if !preparation.advance()? {
+            self.preparing.replace(Some((preparation, candidate)));
+            return Ok(None);
+        }
+        let (environment, affected) = preparation.finish();
+        self.prepared.replace(Some((environment, candidate)));
+        Ok(Some(affected))
     }
 
-    /// Makes the active generation this worker's: what it has prepared, or, where it came too late for that, what it
-    /// makes of the manifest now.
+    /// The files of the active generation.
+    fn snapshot(&self) -> Rc<Snapshot> {
+        let active = self.active();
+        let own = self.snapshot.borrow().clone();
+        if let Some(own) = own.filter(|snapshot| snapshot.number() == active) {
+            return own;
+        }
+        let manifest = self.store.locked(|shelf| shelf.manifest());
+        let snapshot = Rc::new(Snapshot::new(self.store, &self.roots, manifest));
+        self.snapshot.replace(Some(Rc::clone(&snapshot)));
+        snapshot
+    }
+
+    /// Makes the active generation this worker's: what it has prepared, or, where it came too late for that, one in
+    /// which whatever differs is loaded when it is first required.
     fn flip(&self) {
         let number = self.active();
         let before = self.live.environment();
-        let prepared = self.prepared.take().filter(|environment| environment.generation.number == number);
-        let next = prepared.or_else(|| self.catch_up(number, &before));
-        if let Some(next) = next {
-            self.live.activate(next);
-            self.retire(before);
+        if before.generation.number == number {
+            return;
         }
-        if self.owns_slot() {
-            self.store.set_slot(self.slot, SlotWord::Generation, number);
-        }
-    }
-
-    fn catch_up(&self, number: u64, before: &Environment) -> Option<Rc<Environment>> {
-        let manifest: Manifest = self.store.read(Word::Manifest).unwrap_or_default();
-        let next = generation(&self.store, number, &manifest, &before.generation);
-        let of_manifest = manifest
-            .entries
-            .iter()
-            .filter(|entry| before.generation.files.get(&entry.file).is_none_or(|file| file.hash != entry.hash));
-        let files = of_manifest.map(|entry| entry.file.clone()).collect();
-        let dropped = before.generation.files.keys().filter(|file| !next.files.contains_key(*file)).cloned();
-        let files: Vec<String> = dropped.chain::<Vec<String>>(files).collect();
-        let candidate = Candidate { manifest, modules: Vec::new(), files, dependents: true };
-        match prepare(&self.live, next, &candidate) {
-            Ok((environment, _)) => Some(environment),
-            Err(refused) => {
-                let text =
-                    format!("failed to follow to generation {number}: {refused}; the worker goes on with its own");
+        let prepared = self.prepared.take().filter(|(environment, _)| environment.generation.number == number);
+        let next = match prepared {
+            Some((environment, candidate)) => {
+                let own = self.snapshot().next(&candidate).map(Rc::new);
+                self.snapshot.replace(own);
+                take_over(&self.live, &environment, &candidate).map(|()| environment).map_err(|failure| failure.to_string())
+            }
+            None => self.catch_up().map_err(|refused| refused.to_string()),
+        };
+        match next {
+            Ok(next) => {
+                // First, so that the sources of what requests are pinned to stay.
+                self.retired.borrow_mut().push(before);
+                self.tell_pinned();
+                self.live.activate(next);
+                self.store.set_slot(self.slot, SlotWord::Generation, number);
+                self.reap();
+            }
+            Err(error) => {
+                let text = format!("failed to follow to generation {number}: {error}; the worker goes on with its own");
                 log_cycle(Level::Alert, text.as_bytes());
-                None
             }
         }
     }
 
-    /// Keeps an eye on an environment that requests may still be pinned to.
-    fn retire(&self, environment: Rc<Environment>) {
-        self.retired.borrow_mut().push((environment.generation.number, Rc::downgrade(&environment)));
-        drop(environment);
-        self.reap();
+    fn catch_up(&self) -> Result<Rc<Environment>, Refused> {
+        self.snapshot.take();
+        let manifest = self.store.locked(|shelf| shelf.manifest());
+        let snapshot = Snapshot::new(self.store, &self.roots, manifest);
+        let any = Candidate { dependents: true, ..Candidate::default() };
+        successor(&self.live, snapshot, &any).map(|(next, _)| next)
     }
 
     fn show_active(&self) {
@@ -170,24 +227,45 @@ impl Follower {
         }
     }
 
-    /// Counts the requests on older generations and forgets those that have none.
+    /// Forgets the older generations that nothing runs on any more, and counts the requests on the others.
     fn reap(&self) {
-        let mut retired = self.retired.borrow_mut();
-        retired.retain(|(_, environment)| environment.strong_count() > 0);
-        let mut pinned: BTreeMap<u64, u64> = BTreeMap::new();
-        for (number, environment) in retired.iter() {
-            let requests = environment.upgrade().map_or(0, |environment| environment.requests.get());
-            if requests > 0 {
-                *pinned.entry(*number).or_default() += requests;
+        loop {
+            let gone = {
+                let mut retired = self.retired.borrow_mut();
+                let at = retired.iter().position(|environment| Rc::strong_count(environment) == 1);
+                at.map(|at| retired.remove(at))
+            };
+            let Some(environment) = gone else { break };
+            for failure in environment.retire(&self.live.vm) {
+                log_cycle(Level::Err, format!("hotlua.on_retire callback raised: {failure}").as_bytes());
             }
         }
-        let mut pinned: Vec<(u64, u64)> = pinned.into_iter().collect();
-        pinned.truncate(PINNED);
-        if self.owns_slot() {
-            self.store.set_pinned(self.slot, &pinned);
-        }
-        if !retired.is_empty() {
+        self.tell_pinned();
+        if self.retired.borrow().is_empty() {
+            if let Err(failure) = self.live.vm.settle_globals() {
+                log_cycle(Level::Alert, failure.to_string().as_bytes());
+            }
+        } else {
             self.reap.arm(REAP, true);
+        }
+    }
+
+    /// Tells which older generations this worker still has.
+    fn tell_pinned(&self) {
+        let mut pinned: BTreeMap<u64, u64> = BTreeMap::new();
+        for environment in self.retired.borrow().iter() {
+            *pinned.entry(environment.generation.number).or_default() += environment.requests.get();
+        }
+        let pinned: Vec<Pinned> =
+            pinned.into_iter().map(|(generation, requests)| Pinned { generation, requests }).collect();
+        if *self.told_pinned.borrow() == pinned {
+            return;
+        }
+        let fewer = pinned.len() < self.told_pinned.borrow().len();
+        log_full(self.store.set_pinned(self.slot, &pinned));
+        self.told_pinned.replace(pinned);
+        if fewer {
+            log_full(self.store.locked(|shelf| shelf.collect()));
         }
     }
 
@@ -196,7 +274,7 @@ impl Follower {
         let environment = self.live.environment();
         let modules = environment.modules.borrow();
         let stamp = modules.len() + (environment.generation.number as usize) * 1_000_003;
-        if self.registered.replace(stamp) == stamp || !self.owns_slot() {
+        if self.registered.replace(stamp) == stamp || !self.has_say() {
             return;
         }
         self.store.set_slot(self.slot, SlotWord::Modules, modules.len() as u64);
@@ -213,6 +291,7 @@ impl Follower {
                     requires: graph.requires(&Node::module(name)).into_iter().map(str::to_owned).collect(),
                     required_by: Vec::new(),
                     ffi: module.ffi,
+                    reason: None,
                 };
                 if registry.get(name).is_none_or(|known| known.loaded_in <= entry.loaded_in) {
                     registry.insert(name.clone(), entry);

@@ -8,11 +8,16 @@
 //!
 //! All of it runs beside the request path, which only compares the active generation's number with its own.
 
+mod api;
+mod begin;
 mod follow;
+mod make;
 mod prepare;
 mod publish;
+mod record;
 mod report;
 mod resolve;
+mod snapshot;
 mod store;
 
 use std::cell::OnceCell;
@@ -21,14 +26,37 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::code::Root;
 use crate::nginx::{WakeSet, Zone};
-use crate::vm::Live;
+use crate::vm::{Family, Live};
 
 use follow::Follower;
+use prepare::Rules;
 use publish::Publisher;
 use store::{SlotWord, Store, Word};
 
-pub use report::{Change, Generation, Module, Published, Refused, Status, Worker};
+pub use begin::plan_roots;
+pub use report::{Change, Generation, Module, Named, Published, Refused, State, Status, What, Worker};
+
+/// What scripts get of it.
+pub const FAMILIES: &[Family] = &[api::FAMILY];
+
+/// How a configuration changes its code.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The code roots.
+    pub roots: Vec<Root>,
+    /// `hotlua_keep`
+    pub keep: usize,
+    /// `hotlua_prepare eager`
+    pub eager: bool,
+    /// `hotlua_prepare_timeout`
+    pub timeout: Duration,
+    /// `hotlua_check`
+    pub check: Option<PathBuf>,
+    /// `hotlua_watch`: the quiet time after the last change.
+    pub watch: Option<Duration>,
+}
 
 /// What a worker needs to take part in changes.
 pub struct Setup {
@@ -38,19 +66,19 @@ pub struct Setup {
     pub wake: Rc<WakeSet>,
     /// The worker's Lua.
     pub live: Rc<Live>,
-    /// The code roots.
-    pub roots: Vec<PathBuf>,
+    /// What the configuration says.
+    pub settings: Settings,
     /// This worker's number.
-    pub slot: usize,
-    /// How long workers may take to prepare a candidate.
-    pub timeout: Duration,
+    pub worker: usize,
+    /// The configuration's number, as [`configured`] gave it.
+    pub cycle: u64,
 }
 
 struct Hot {
     store: Store,
     follower: Rc<Follower>,
     publisher: Rc<Publisher>,
-    roots: Vec<PathBuf>,
+    roots: Vec<Root>,
 }
 
 thread_local! {
@@ -58,30 +86,36 @@ thread_local! {
     static HOT: OnceCell<Hot> = const { OnceCell::new() };
 }
 
-/// How many workers can take part.
-pub const MOST_WORKERS: usize = store::SLOTS;
+/// How many workers can take part; as many again may drain from earlier configurations.
+pub const MOST_WORKERS: usize = store::SLOTS / 2;
 
-/// Marks in the master that a new configuration starts: what it loads anew from the disk is a generation of its own.
-pub fn configured(zone: Zone) -> Result<(), String> {
+/// In the master: publishes the snapshot that the workers of a new configuration begin with. Returns the configuration's
+/// number.
+pub fn configured(zone: Zone, settings: &Settings, package_path: String) -> Result<u64, String> {
     let store = Store::new(zone);
-    publish::start_over(&store).map_err(|full| full.to_string())
+    begin::begin(store, &settings.roots, package_path, settings.keep)?;
+    Ok(store.load(Word::Cycle))
 }
 
 /// Makes this worker take part in changes.
 pub fn start(setup: Setup) -> Result<(), String> {
-    let store = Store::new(setup.zone);
-    let follower = Follower::start(store, Rc::clone(&setup.live), Rc::clone(&setup.wake), setup.slot);
-    let publisher =
-        Publisher::new(store, Rc::clone(&setup.wake), Rc::clone(&setup.live), setup.roots.clone(), setup.timeout);
+    let Setup { zone, wake, live, settings, worker, cycle } = setup;
+    let store = Store::new(zone);
+    let slot = store.claim_slot(cycle, worker).ok_or("too many processes take part in changes")?;
+    let rules = Rules { eager: settings.eager, check: settings.check, timeout: settings.timeout };
+    let paths: Rc<[PathBuf]> = settings.roots.iter().map(|root| root.path.clone()).collect();
+    let follower = Follower::start(store, Rc::clone(&live), Rc::clone(&wake), rules, paths, slot);
+    let roots = settings.roots.clone();
+    let publisher = Publisher::new(store, Rc::clone(&wake), live, settings.roots, settings.keep, settings.timeout);
     let (woken, pump) = (Rc::clone(&follower), Rc::clone(&publisher));
-    setup.wake.listen(setup.slot, move || {
+    wake.listen(worker, move || {
         woken.woken();
         pump.woken();
     })?;
     // The worker may have been born in the middle of a change.
     follower.woken();
-    let hot = Hot { store, follower, publisher, roots: setup.roots };
-    HOT.with(|cell| cell.set(hot)).map_err(|_| "a worker was started twice".to_owned())
+    HOT.with(|cell| cell.set(Hot { store, follower, publisher, roots }))
+        .map_err(|_| "a worker was started twice".to_owned())
 }
 
 /// Publishes a change and calls `done` once every worker has flipped, or the change was refused. It may call `done`
@@ -122,6 +156,10 @@ pub fn modules() -> Vec<Module> {
             module.required_by.push(by);
         }
     }
+    let last = generations().into_iter().next().filter(|generation| generation.state == State::Rejected);
+    for module in registry.values_mut().filter(|module| module.ffi) {
+        module.reason = last.clone().filter(|last| last.file.as_ref() == Some(&module.file)).and_then(|last| last.error);
+    }
     registry.into_values().collect()
 }
 
@@ -131,24 +169,28 @@ impl Hot {
         self.follower.register();
         let candidate = store.load(Word::Candidate);
         let history: Vec<Generation> = store.read(Word::History).unwrap_or_default();
-        let last = history.last().filter(|generation| generation.state == report::REJECTED);
         Status {
             generation: store.load(Word::Active),
             candidate: (candidate != 0).then_some(candidate),
             workers: store
-                .live_slots()
+                .workers()
                 .into_iter()
                 .map(|slot| Worker {
                     pid: store.slot(slot, SlotWord::Pid) as i32,
-                    slot,
+                    slot: store.slot(slot, SlotWord::Worker) as usize,
                     generation: store.slot(slot, SlotWord::Generation),
-                    pinned: store.pinned(slot).into_iter().collect(),
+                    pinned: store
+                        .pinned(slot)
+                        .into_iter()
+                        .filter(|pinned| pinned.requests > 0)
+                        .map(|pinned| (pinned.generation, pinned.requests))
+                        .collect(),
                     modules: store.slot(slot, SlotWord::Modules) as usize,
                 })
                 .collect(),
-            roots: self.roots.iter().map(|root| root.display().to_string()).collect(),
+            roots: self.roots.iter().map(|root| root.path.display().to_string()).collect(),
             zone: report::Zone { size: store.zone().size(), used: store.zone().used() },
-            last_error: last.and_then(|generation| generation.error.clone()),
+            last_error: history.last().and_then(|generation| generation.error.clone()),
         }
     }
 }

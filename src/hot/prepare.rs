@@ -1,91 +1,212 @@
-//! A worker's part of a change: makes the candidate's environment beside the active one.
+//! A worker's part of a change: makes the candidate's environment beside the active one, a slice at a time.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
-use crate::code::{File, Generation};
-use crate::nginx::Block;
-use crate::vm::{Environment, Failure, Live, Vm};
+use mlua::Function;
 
+use crate::code::{FILE_LIMIT, Found, Generation, Node, literal_requires, read_static};
+use crate::vm::{Environment, Failure, Live, Progress, Sliced};
+
+use super::record::Candidate;
 use super::report::Refused;
-use super::store::{Candidate, Manifest, Store};
+use super::snapshot::Snapshot;
 
-/// The generation of a manifest. Files that `before` has with the same hash are shared with it.
-pub(super) fn generation(store: &Store, number: u64, manifest: &Manifest, before: &Generation) -> Generation {
-    let mut files = BTreeMap::new();
-    for entry in &manifest.entries {
-        let shared = before.files.get(&entry.file).filter(|file| file.hash == entry.hash).cloned();
-        let file = shared.or_else(|| {
-            let source = store.locked(|shelf| shelf.zone.get(Block(entry.source)))?;
-            Some(File { hash: entry.hash, source: source.into() })
-        });
-        if let Some(file) = file {
-            files.insert(entry.file.clone(), file);
-        }
-    }
-    Generation { number, files }
+/// How long the event loop is held at a time.
+const SLICE: Duration = Duration::from_millis(4);
+
+/// What a worker prepares candidates by.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    /// Loads the affected modules; else they load when they are first required.
+    pub eager: bool,
+    /// Run last; what it raises rejects the candidate.
+    pub check: Option<PathBuf>,
+    /// How long a worker may take.
+    pub timeout: Duration,
 }
 
-/// Makes the environment of `candidate`: compiles the changed files that this worker had compiled and reloads the
-/// changed modules that it had loaded, dependencies first. Returns it with the names of the reloaded modules.
-///
-/// The active environment is untouched, whatever happens.
-pub(super) fn prepare(
-    live: &Live,
-    generation: Generation,
+/// A candidate that is being prepared.
+pub(super) struct Preparation {
+    live: Rc<Live>,
+    next: Rc<Environment>,
+    affected: Vec<String>,
+    tasks: VecDeque<Task>,
+    running: Option<Sliced>,
+    deadline: Instant,
+}
+
+/// What is left to do.
+enum Task {
+    /// Compile a file that a request has run before.
+    Compile(String),
+    /// Load a module.
+    Load(String),
+    /// Run the operator's check.
+    Check(PathBuf),
+}
+
+impl Preparation {
+    /// Makes the environment of a candidate, with nothing loaded yet that the candidate changes. The active
+    /// environment is untouched, whatever happens.
+    pub fn begin(live: &Rc<Live>, snapshot: Snapshot, candidate: &Candidate, rules: &Rules) -> Result<Self, Refused> {
+        let (next, affected) = successor(live, snapshot, candidate)?;
+        let active = live.environment();
+        let mut tasks = VecDeque::new();
+        let bytecode = candidate.bytecode.iter().map(|(file, _)| file);
+        tasks.extend(
+            bytecode.filter(|file| active.chunks.borrow().contains_key(file.as_bytes())).cloned().map(Task::Compile),
+        );
+        if rules.eager {
+            // A module whose file is gone is gone; whoever still requires it says so.
+            let modules = active.modules.borrow();
+            let went: HashSet<&str> =
+                candidate.changes.iter().filter(|changed| changed.after.is_none()).map(|changed| &*changed.file).collect();
+            let there = |name: &&String| modules.get(*name).is_none_or(|module| !went.contains(&*module.file));
+            tasks.extend(affected.iter().filter(there).cloned().map(Task::Load));
+        }
+        tasks.extend(rules.check.clone().map(Task::Check));
+        // The publisher's clock began earlier; this one names the line.
+        let deadline = Instant::now() + rules.timeout * 9 / 10;
+        Ok(Self { live: Rc::clone(live), next, affected, tasks, running: None, deadline })
+    }
+
+    /// The number of the candidate.
+    pub fn number(&self) -> u64 {
+        self.next.generation.number
+    }
+
+    /// Goes on for a slice of time; true once all is done.
+    pub fn advance(&mut self) -> Result<bool, Refused> {
+        let end = Instant::now() + SLICE;
+        loop {
+            if let Some(mut running) = self.running.take() {
+                let left = end.saturating_duration_since(Instant::now());
+                match running.run(&self.next, left, self.deadline).map_err(|failure| rejected(&failure))? {
+                    Progress::Done => {}
+                    Progress::Paused => {
+                        self.running = Some(running);
+                        return Ok(false);
+                    }
+                }
+            } else if let Some(task) = self.tasks.pop_front() {
+                self.running = self.start(task).map_err(|failure| rejected(&failure))?;
+            } else {
+                return Ok(true);
+            }
+            if Instant::now() >= end {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// The environment and the modules that were loaded for it.
+    pub fn finish(self) -> (Rc<Environment>, Vec<String>) {
+        (self.next, self.affected)
+    }
+
+    fn start(&self, task: Task) -> Result<Option<Sliced>, Failure> {
+        let vm = &self.live.vm;
+        match task {
+            Task::Compile(file) => {
+                if let Found::Source(source) = self.next.generation.sources.find(&file) {
+                    let chunk = vm.compile(source.loadable(), &format!("@{file}"))?;
+                    let mut graph = self.next.graph.borrow_mut();
+                    graph.set_requires(&Node::chunk(&file), literal_requires(&source.text));
+                    self.next.chunks.borrow_mut().insert(file.into_bytes().into(), (chunk, source.hash));
+                }
+                Ok(None)
+            }
+            Task::Load(module) => vm.sliced_require(&module).map(Some),
+            Task::Check(path) => vm.sliced(self.check(&path)?, ()).map(Some),
+        }
+    }
+
+    fn check(&self, path: &std::path::Path) -> Result<Function, Failure> {
+        let name = path.to_string_lossy();
+        let chunk_name = format!("@{name}");
+        match self.next.generation.sources.find(&name) {
+            Found::Source(source) => self.live.vm.compile(source.loadable(), &chunk_name),
+            _ => {
+                let source = read_static(path, FILE_LIMIT)
+                    .map_err(|error| Failure::new(format!("hotlua_check {name}: {error}")))?;
+                self.live.vm.compile(&source.bytes, &chunk_name)
+            }
+        }
+    }
+}
+
+/// The environment of the generation that follows the active one, without what differs, and the affected modules that
+/// this worker has loaded, dependencies first.
+pub(super) fn successor(
+    live: &Rc<Live>,
+    snapshot: Snapshot,
     candidate: &Candidate,
 ) -> Result<(Rc<Environment>, Vec<String>), Refused> {
     let active = live.environment();
-    let files: HashSet<String> = candidate.files.iter().cloned().collect();
-    let affected = affected(&active, candidate, &files);
-    let internal = |failure: Failure| rejected(&failure);
-    let next = active.successor(&live.vm, Rc::new(generation), &affected, &files).map_err(internal)?;
-
-    let running = live.vm.running();
-    let globals = Globals::remember(&live.vm).map_err(internal)?;
-    live.vm.switch_to(&next).map_err(internal)?;
-    let done = compile(&live.vm, &active, &next, &files).and_then(|()| load(&live.vm, &affected));
-    if let Some(running) = running {
-        live.vm.switch_to(&running).map_err(internal)?;
-    }
-    match done {
-        Ok(()) => Ok((next, affected)),
-        Err(failure) => {
-            globals.restore(&live.vm).map_err(internal)?;
-            Err(rejected(&failure))
-        }
-    }
+    let generation = Generation { number: snapshot.number(), sources: Box::new(snapshot) };
+    let affected = affected(&active, &active, &generation, candidate);
+    let files = stale_chunks(&active, &generation);
+    let next = active.successor(&live.vm, Rc::new(generation), &affected, &files);
+    Ok((next.map_err(|failure| rejected(&failure))?, affected))
 }
 
-/// The modules of this worker that the candidate reloads.
-fn affected(active: &Environment, candidate: &Candidate, files: &HashSet<String>) -> Vec<String> {
-    let modules = active.modules.borrow();
-    let of_files = modules.iter().filter(|(_, module)| files.contains(&module.file)).map(|(name, _)| name.as_str());
-    let named = candidate.modules.iter().map(String::as_str).filter(|name| modules.contains_key(*name));
-    let changed: Vec<&str> = of_files.chain(named).collect();
-    let in_order = active.graph.borrow().affected(&changed, |name| modules.contains_key(name));
+/// The modules of `environment` that differ in `generation`, or that `candidate` names, with their dependents, in the
+/// order in which `graph_of` says that they load.
+fn affected(
+    environment: &Environment,
+    graph_of: &Environment,
+    generation: &Generation,
+    candidate: &Candidate,
+) -> Vec<String> {
+    let modules = environment.modules.borrow();
+    let differs = |file: &str, hash| match generation.sources.hash(file) {
+        Some(now) => now != hash,
+        // It was there and is not any more; what no generation has is not the concern of one.
+        None => environment.generation.sources.hash(file).is_some(),
+    };
+    let changed: BTreeSet<&str> = modules
+        .iter()
+        .filter(|(name, module)| candidate.modules.contains(*name) || differs(&module.file, module.hash))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let changed: Vec<&str> = changed.into_iter().collect();
+    let in_order = graph_of.graph.borrow().affected(&changed, |name| modules.contains_key(name));
     if candidate.dependents {
         return in_order;
     }
     in_order.into_iter().filter(|name| changed.contains(&name.as_str())).collect()
 }
 
-/// Compiles what the active environment had compiled of the changed files.
-fn compile(vm: &Vm, active: &Environment, next: &Environment, files: &HashSet<String>) -> Result<(), Failure> {
-    for file in files {
-        if !active.chunks.borrow().contains_key(file.as_bytes()) {
-            continue;
-        }
-        if let Some(source) = next.generation.source(file.as_bytes()) {
-            let chunk = vm.compile(&source, &format!("@{file}"))?;
-            next.chunks.borrow_mut().insert(file.as_bytes().into(), chunk);
-        }
-    }
-    Ok(())
+fn stale_chunks(environment: &Environment, generation: &Generation) -> HashSet<String> {
+    let chunks = environment.chunks.borrow();
+    let named = chunks.iter().filter_map(|(path, (_, hash))| Some((std::str::from_utf8(path).ok()?, *hash)));
+    let stale = named.filter(|(path, hash)| match generation.sources.hash(path) {
+        Some(now) => now != *hash,
+        None => environment.generation.sources.hash(path).is_some(),
+    });
+    stale.map(|(path, _)| path.to_owned()).collect()
 }
 
-fn load(vm: &Vm, modules: &[String]) -> Result<(), Failure> {
-    modules.iter().try_for_each(|module| vm.require(module))
+/// Takes over into `next`, which was prepared, what requests have loaded in the active environment meanwhile, as far
+/// as the change leaves it alone: a module's state must not start anew for that.
+pub(super) fn take_over(live: &Live, next: &Rc<Environment>, candidate: &Candidate) -> Result<(), Failure> {
+    let active = live.environment();
+    let unaffected = {
+        let (own, theirs) = (next.modules.borrow(), active.modules.borrow());
+        if theirs.keys().all(|name| own.contains_key(name)) {
+            return Ok(());
+        }
+        let affected = affected(&active, &active, &next.generation, candidate);
+        theirs
+            .keys()
+            .filter(|name| !own.contains_key(*name) && !affected.contains(*name))
+            .cloned()
+            .collect::<Vec<String>>()
+    };
+    next.take_over(&active, &unaffected)
 }
 
 fn rejected(failure: &Failure) -> Refused {
@@ -95,38 +216,5 @@ fn rejected(failure: &Failure) -> Refused {
         file: place.map(|(file, _)| file.to_owned()),
         line: place.map(|(_, line)| line),
         worker: None,
-    }
-}
-
-/// The globals as they were, so that a rejected candidate leaves none of its own behind.
-struct Globals(mlua::Table);
-
-impl Globals {
-    fn remember(vm: &Vm) -> Result<Self, Failure> {
-        let copy = vm.lua().create_table()?;
-        for pair in vm.lua().globals().pairs::<mlua::Value, mlua::Value>() {
-            let (name, value) = pair?;
-            copy.raw_set(name, value)?;
-        }
-        Ok(Self(copy))
-    }
-
-    fn restore(self, vm: &Vm) -> Result<(), Failure> {
-        let globals = vm.lua().globals();
-        let mut surplus = Vec::new();
-        for pair in globals.pairs::<mlua::Value, mlua::Value>() {
-            let (name, _) = pair?;
-            if self.0.raw_get::<mlua::Value>(&name)?.is_nil() {
-                surplus.push(name);
-            }
-        }
-        for name in surplus {
-            globals.raw_set(name, mlua::Value::Nil)?;
-        }
-        for pair in self.0.pairs::<mlua::Value, mlua::Value>() {
-            let (name, value) = pair?;
-            globals.raw_set(name, value)?;
-        }
-        Ok(())
     }
 }

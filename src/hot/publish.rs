@@ -1,18 +1,18 @@
 //! The publisher: one worker at a time makes a candidate, waits for every worker's report, and activates it.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-use crate::code::Hash;
-use crate::nginx::{Block, Level, Timer, WakeSet, ZoneFull, log_cycle, now, pid};
+use crate::code::Root;
+use crate::nginx::{Block, Level, Timer, WakeSet, ZoneFull, log_cycle, now, pid, without_signals};
 use crate::vm::Live;
 
-use super::report::{ACTIVE, CANDIDATE, Change, Generation, Module, Published, REJECTED, RETAINED, Refused};
-use super::resolve::{Resolved, resolve};
-use super::store::{Candidate, Entry, Manifest, SlotWord, Store, Word, is_alive};
+use super::make::{Made, Offer, Order, make};
+use super::report::{Change, Generation, Published, Refused, State};
+use super::store::{SlotWord, Store, Word};
 
 /// How often the publisher looks for workers that died, and a waiting one for its turn, if nothing wakes it before.
 const TICK: Duration = Duration::from_millis(20);
@@ -24,25 +24,40 @@ pub(super) struct Publisher {
     store: Store,
     wake: Rc<WakeSet>,
     live: Rc<Live>,
-    roots: Vec<PathBuf>,
+    roots: Vec<Root>,
+    keep: usize,
     timeout: Duration,
     waiting: RefCell<VecDeque<(Change, Done)>>,
     under_way: RefCell<Option<UnderWay>>,
     tick: Timer,
 }
 
-/// The candidate that this worker has published and that others prepare.
+/// The change that this worker publishes.
 struct UnderWay {
-    number: u64,
-    manifest: Manifest,
-    /// The blocks of sources that the candidate has brought.
-    fresh: Vec<u64>,
-    deadline: Instant,
+    change: Change,
     done: Done,
+    step: Step,
+}
+
+/// How far it is.
+enum Step {
+    /// A thread makes the candidate.
+    Making(Receiver<Result<Made, Refused>>),
+    /// The workers prepare it.
+    Preparing { offer: Offer, deadline: Instant },
+    /// It is active; the workers that were idle are about to notice.
+    Flipping { published: Published, deadline: Instant },
 }
 
 impl Publisher {
-    pub fn new(store: Store, wake: Rc<WakeSet>, live: Rc<Live>, roots: Vec<PathBuf>, timeout: Duration) -> Rc<Self> {
+    pub fn new(
+        store: Store,
+        wake: Rc<WakeSet>,
+        live: Rc<Live>,
+        roots: Vec<Root>,
+        keep: usize,
+        timeout: Duration,
+    ) -> Rc<Self> {
         Rc::new_cyclic(|weak: &Weak<Self>| {
             let weak = weak.clone();
             Self {
@@ -50,6 +65,7 @@ impl Publisher {
                 wake,
                 live,
                 roots,
+                keep,
                 timeout,
                 waiting: RefCell::default(),
                 under_way: RefCell::default(),
@@ -70,287 +86,327 @@ impl Publisher {
 
     /// Goes on with what is under way, then with what waits.
     pub fn woken(&self) {
-        self.look();
-        while self.under_way.borrow().is_none() && !self.waiting.borrow().is_empty() {
-            if !self.take_turn() {
+        loop {
+            let under_way = self.under_way.take();
+            let waits = match under_way {
+                Some(under_way) => self.advance(under_way),
+                None if self.waiting.borrow().is_empty() => return,
+                None => !self.begin(),
+            };
+            if waits {
                 self.tick.arm(TICK, false);
                 return;
             }
-            let next = self.waiting.borrow_mut().pop_front();
-            if let Some((change, done)) = next {
-                self.begin(change, done);
-            }
         }
     }
 
-    /// Takes the turn to publish: nobody else's, or that of a worker that died.
-    fn take_turn(&self) -> bool {
-        let me = pid() as u64;
-        loop {
-            let holder = self.store.load(Word::Publisher);
-            if holder == me {
-                return true;
+    /// Begins with the change that waits first; false where it is another worker's turn.
+    fn begin(&self) -> bool {
+        if !take_turn(&self.store, self.keep) {
+            return false;
+        }
+        let next = self.waiting.borrow_mut().pop_front();
+        let Some((change, done)) = next else { return true };
+        match self.order(&change) {
+            Ok(made) => {
+                self.under_way.replace(Some(UnderWay { change, done, step: Step::Making(made) }));
             }
-            if holder != 0 && is_alive(holder) {
-                return false;
-            }
-            if self.store.exchange(Word::Publisher, holder, me) {
-                if holder != 0 {
-                    self.recover();
+            Err(error) => self.refuse(&change, done, Refused::rejected(&error)),
+        }
+        true
+    }
+
+    /// Starts the thread that makes a change's candidate.
+    fn order(&self, change: &Change) -> Result<Receiver<Result<Made, Refused>>, String> {
+        let package_path = self.live.vm.package_path().map_err(|failure| failure.to_string())?;
+        let order = Order { store: self.store, roots: self.roots.clone(), package_path, change: change.clone() };
+        let (sender, receiver) = channel();
+        let waker = self.wake.as_ref().clone();
+        let run = move || {
+            // Nobody listens any more where the worker ends.
+            let _ = sender.send(make(&order));
+            waker.wake_all();
+        };
+        let thread = std::thread::Builder::new().name("hotlua publish".into());
+        without_signals(|| thread.spawn(run)).map_err(|error| format!("a thread cannot be started: {error}"))?;
+        Ok(receiver)
+    }
+
+    /// Takes what is under way a step further. True: it has to wait.
+    fn advance(&self, under_way: UnderWay) -> bool {
+        let UnderWay { change, done, step } = under_way;
+        let step = match step {
+            Step::Making(receiver) => match receiver.try_recv() {
+                Ok(made) => return self.made(change, done, made),
+                Err(TryRecvError::Empty) => Step::Making(receiver),
+                Err(TryRecvError::Disconnected) => {
+                    self.refuse(&change, done, Refused::rejected("internal error: making the candidate panicked"));
+                    return false;
                 }
-                return true;
-            }
-        }
-    }
-
-    fn end_turn(&self) {
-        self.store.store(Word::Publisher, 0);
-        self.wake.wake_all();
-    }
-
-    /// Cleans up after a publisher that died: its candidate is rejected, unless it had been activated.
-    fn recover(&self) {
-        let candidate = self.store.load(Word::Candidate);
-        self.store.store(Word::Candidate, 0);
-        let active = self.store.load(Word::Active);
-        let told = self.store.change_history(|history| {
-            for generation in history.iter_mut().filter(|generation| generation.state == CANDIDATE) {
-                if generation.generation == active {
-                    generation.state = ACTIVE.into();
-                } else {
-                    generation.state = REJECTED.into();
-                    generation.error = Some("its publisher died".into());
+            },
+            Step::Preparing { offer, deadline } => match self.reports(&offer, deadline) {
+                Some(outcome) => return self.decide(change, done, offer, outcome),
+                None => Step::Preparing { offer, deadline },
+            },
+            Step::Flipping { published, deadline } => {
+                let behind = |&slot: &usize| self.store.slot(slot, SlotWord::Generation) < published.generation;
+                if Instant::now() >= deadline || !self.store.workers().iter().any(behind) {
+                    self.end_turn();
+                    done(Ok(published));
+                    return false;
                 }
-            }
-        });
-        let text = format!("the publisher of candidate {candidate} died; generation {active} stays active");
-        log_cycle(Level::Warn, text.as_bytes());
-        if let Err(full) = told {
-            log_cycle(Level::Err, full.to_string().as_bytes());
-        }
-    }
-
-    /// Makes the candidate of a change and asks the workers to prepare it.
-    fn begin(&self, change: Change, done: Done) {
-        let registry: BTreeMap<String, Module> = self.store.read(Word::Registry).unwrap_or_default();
-        let resolved = match resolve(&self.live.vm, &self.roots, &registry, &change) {
-            Ok(resolved) => resolved,
-            Err(refused) => {
-                self.refuse(&change, &refused);
-                self.end_turn();
-                return done(Err(refused));
+                Step::Flipping { published, deadline }
             }
         };
-        match self.offer(&change, &resolved) {
-            Ok((number, manifest, fresh)) => {
-                let deadline = Instant::now() + self.timeout;
-                self.under_way.replace(Some(UnderWay { number, manifest, fresh, deadline, done }));
-                self.tick.arm(TICK, false);
-                self.wake.wake_all();
-            }
-            Err(full) => {
-                let refused = Refused::rejected(&full.to_string());
-                self.refuse(&change, &refused);
+        self.under_way.replace(Some(UnderWay { change, done, step }));
+        true
+    }
+
+    /// A thread has made the candidate: asks the workers to prepare it.
+    fn made(&self, change: Change, done: Done, made: Result<Made, Refused>) -> bool {
+        let offer = match made {
+            Ok(Made::Offer(offer)) => offer,
+            Ok(Made::Nothing { restored }) => {
+                let generation = self.store.load(Word::Active);
                 self.end_turn();
-                done(Err(refused));
+                done(Ok(Published { generation, restored, ..Published::default() }));
+                return false;
             }
-        }
-    }
-
-    /// Puts the candidate into the zone.
-    fn offer(&self, change: &Change, resolved: &Resolved) -> Result<(u64, Manifest, Vec<u64>), ZoneFull> {
-        let number = self.store.count(Word::Next);
-        let mut fresh = Vec::new();
-        let made = self.store.locked(|shelf| {
-            let mut manifest: Manifest = shelf.read(Word::Manifest).unwrap_or_default();
-            for (file, source) in &resolved.files {
-                let hash = Hash::of(source);
-                let known = manifest.entries.iter().position(|entry| entry.file == *file);
-                if known.is_some_and(|known| manifest.entries[known].hash == hash) {
-                    continue;
-                }
-                let block = shelf.zone.put(source)?.0;
-                fresh.push(block);
-                let entry = Entry { file: file.clone(), hash, source: block };
-                match known {
-                    Some(known) => manifest.entries[known] = entry,
-                    None => manifest.entries.push(entry),
-                }
+            Err(refused) => {
+                self.refuse(&change, done, refused);
+                return false;
             }
-            let candidate = Candidate {
-                manifest,
-                modules: resolved.modules.clone(),
-                files: resolved.files.keys().cloned().collect(),
-                dependents: change.dependents,
-            };
-            shelf.write(Word::Change, &candidate)?;
-            Ok(candidate.manifest)
+        };
+        let told = self.store.change_history(|history| {
+            history.push(record(offer.number, State::Candidate, &change, offer.changed.clone()));
         });
-        let told = made.and_then(|manifest| {
-            let changed = resolved.files.keys().cloned().collect();
-            self.store.change_history(|history| history.push(told(number, CANDIDATE, change, changed)))?;
-            Ok(manifest)
+        let offered = told.map_err(|full| full.to_string()).and_then(|()| {
+            self.store.locked(|_| {
+                // Under the lock, as it is by which a reload of nginx takes the turn away.
+                if self.store.load(Word::Publisher) != pid() as u64 {
+                    return Err("nginx was reloaded meanwhile".to_owned());
+                }
+                self.store.store(Word::Candidate, offer.number);
+                Ok(())
+            })
         });
-        match told {
-            Ok(manifest) => {
-                self.store.store(Word::Candidate, number);
-                Ok((number, manifest, fresh))
-            }
-            Err(full) => {
-                self.free(&fresh);
-                Err(full)
-            }
+        if let Err(error) = offered {
+            self.reject(&change, &offer, &Refused::rejected(&error));
+            self.end_turn();
+            done(Err(Refused::rejected(&error)));
+            return false;
         }
+        let deadline = Instant::now() + self.timeout;
+        self.under_way.replace(Some(UnderWay { change, done, step: Step::Preparing { offer, deadline } }));
+        self.wake.wake_all();
+        true
     }
 
-    fn free(&self, blocks: &[u64]) {
-        self.store.locked(|shelf| blocks.iter().for_each(|&block| shelf.zone.free(Block(block))));
-    }
-
-    /// Looks whether every live worker has reported.
-    fn look(&self) {
-        let Some(number) = self.under_way.borrow().as_ref().map(|under_way| under_way.number) else { return };
+    /// What the workers say of the candidate; none as long as one has not said it.
+    fn reports(&self, offer: &Offer, deadline: Instant) -> Option<Result<Vec<String>, Refused>> {
+        let workers = self.store.workers();
+        let missing = workers.iter().find(|&&slot| self.store.slot(slot, SlotWord::Reported) != offer.number);
+        if let Some(&slot) = missing {
+            if Instant::now() < deadline {
+                return None;
+            }
+            let worker = self.store.slot(slot, SlotWord::Pid);
+            let text = format!("worker {worker} did not prepare the candidate within {} ms", self.timeout.as_millis());
+            return Some(Err(Refused::rejected(&text).by_worker(worker as i32)));
+        }
         let mut reloaded: Vec<String> = Vec::new();
-        let mut missing = None;
-        for slot in self.store.live_slots() {
-            if self.store.slot(slot, SlotWord::Reported) != number {
-                missing = Some(self.store.slot(slot, SlotWord::Pid));
-            }
-        }
-        let late = self.under_way.borrow().as_ref().is_some_and(|under_way| Instant::now() >= under_way.deadline);
-        match missing {
-            Some(worker) if late => {
-                let text =
-                    format!("worker {worker} did not prepare the candidate within {} ms", self.timeout.as_millis());
-                return self.end(Err(Refused::rejected(&text).by_worker(worker as i32)));
-            }
-            Some(_) => return self.tick.arm(TICK, false),
-            None => {}
-        }
         let mut refusal = None;
-        for slot in self.store.live_slots() {
+        for slot in workers {
             match self.store.take_report(slot) {
-                Some(Ok(modules)) => modules.into_iter().for_each(|module| {
-                    if !reloaded.contains(&module) {
-                        reloaded.push(module);
-                    }
-                }),
+                Some(Ok(modules)) => {
+                    let new: Vec<String> = modules.into_iter().filter(|module| !reloaded.contains(module)).collect();
+                    reloaded.extend(new);
+                }
                 Some(Err(refused)) => refusal = refusal.or(Some(refused)),
                 None => {}
             }
         }
-        self.end(refusal.map_or(Ok(reloaded), Err));
+        Some(refusal.map_or(Ok(reloaded), Err))
     }
 
-    /// Activates or rejects the candidate and answers.
-    fn end(&self, outcome: Result<Vec<String>, Refused>) {
-        let Some(UnderWay { number, manifest, fresh, done, .. }) = self.under_way.take() else { return };
-        let outcome = outcome.and_then(|reloaded| {
-            self.activate(number, &manifest).map_err(|full| Refused::rejected(&full.to_string()))?;
-            Ok(reloaded)
+    /// Activates or rejects the candidate.
+    fn decide(&self, change: Change, done: Done, offer: Offer, outcome: Result<Vec<String>, Refused>) -> bool {
+        let number = offer.number;
+        let activated = outcome.and_then(|reloaded| match self.activate(number) {
+            Ok(()) => Ok(reloaded),
+            Err(error) => Err(Refused::rejected(&error)),
         });
-        let told = self.store.change_history(|history| {
-            for generation in history.iter_mut() {
-                if generation.generation == number {
-                    match &outcome {
-                        Ok(reloaded) => {
-                            generation.state = ACTIVE.into();
-                            generation.affected = reloaded.clone();
-                        }
-                        Err(refused) => {
-                            generation.state = REJECTED.into();
-                            generation.error = Some(refused.to_string());
-                        }
-                    }
-                } else if outcome.is_ok() && generation.state == ACTIVE {
-                    generation.state = RETAINED.into();
-                }
+        match activated {
+            Ok(reloaded) => {
+                let told = self.store.change_history(|history| tell_active(history, number, &reloaded));
+                log_full(told);
+                log_full(self.store.locked(|shelf| shelf.collect()));
+                log_cycle(Level::Notice, format!("generation {number} is active").as_bytes());
+                let published =
+                    Published { generation: number, changed: offer.changed, reloaded, restored: offer.restored };
+                let deadline = Instant::now() + self.timeout;
+                self.under_way.replace(Some(UnderWay { change, done, step: Step::Flipping { published, deadline } }));
+                self.wake.wake_all();
             }
-        });
-        if let Err(full) = told {
-            log_cycle(Level::Err, full.to_string().as_bytes());
+            Err(refused) => {
+                self.reject(&change, &offer, &refused);
+                self.end_turn();
+                done(Err(refused));
+            }
         }
-        if let Err(refused) = &outcome {
-            self.store.store(Word::Candidate, 0);
-            self.free(&fresh);
-            log_cycle(Level::Err, format!("candidate {number} was rejected: {refused}").as_bytes());
-        } else {
-            log_cycle(Level::Notice, format!("generation {number} is active").as_bytes());
-        }
-        self.end_turn();
-        done(outcome.map(|reloaded| Published { generation: number, reloaded }));
+        false
     }
 
     /// The store that flips every worker.
-    fn activate(&self, number: u64, manifest: &Manifest) -> Result<(), ZoneFull> {
+    fn activate(&self, number: u64) -> Result<(), String> {
         self.store.locked(|shelf| {
-            let before: Manifest = shelf.read(Word::Manifest).unwrap_or_default();
-            shelf.write(Word::Manifest, manifest)?;
-            self.store.store(Word::Active, number);
-            self.store.store(Word::Candidate, 0);
-            let kept: std::collections::HashSet<u64> = manifest.entries.iter().map(|entry| entry.source).collect();
-            for entry in before.entries.iter().filter(|entry| !kept.contains(&entry.source)) {
-                shelf.zone.free(Block(entry.source));
+            if self.store.load(Word::Publisher) != pid() as u64 {
+                return Err("nginx was reloaded meanwhile".to_owned());
             }
+            self.store.store(Word::Active, number);
+            log_full(shelf.settle(self.keep));
             Ok(())
         })
     }
 
-    /// Tells of a change that was refused before it became a candidate. Names that nobody knows are no news.
-    fn refuse(&self, change: &Change, refused: &Refused) {
-        if !matches!(refused, Refused::Rejected { .. }) {
-            return;
-        }
-        let number = self.store.count(Word::Next);
+    /// Takes a candidate back.
+    fn reject(&self, change: &Change, offer: &Offer, refused: &Refused) {
+        let number = offer.number;
+        self.store.locked(|shelf| {
+            // Who took the turn away has cleaned up.
+            if self.store.load(Word::Publisher) == pid() as u64 {
+                self.store.store(Word::Candidate, 0);
+                shelf.clear(Word::NextManifest);
+                offer.fresh.iter().for_each(|&block| shelf.zone.free(Block(block)));
+            }
+        });
         log_cycle(Level::Err, format!("candidate {number} was rejected: {refused}").as_bytes());
         let told = self.store.change_history(|history| {
-            let mut generation = told(number, REJECTED, change, Vec::new());
-            generation.error = Some(refused.to_string());
-            history.push(generation);
+            let mut rejected = record(number, State::Rejected, change, offer.changed.clone());
+            rejected.blame(refused);
+            history.retain(|generation| generation.generation != number);
+            history.push(rejected);
         });
-        if let Err(full) = told {
-            log_cycle(Level::Err, full.to_string().as_bytes());
+        log_full(told);
+    }
+
+    /// Answers a change that was refused before it became a candidate. Names that nobody knows are no news.
+    fn refuse(&self, change: &Change, done: Done, refused: Refused) {
+        if matches!(refused, Refused::Rejected { .. }) {
+            let number = self.store.count(Word::Next);
+            log_cycle(Level::Err, format!("candidate {number} was rejected: {refused}").as_bytes());
+            let told = self.store.change_history(|history| {
+                let mut rejected = record(number, State::Rejected, change, Vec::new());
+                rejected.blame(&refused);
+                history.push(rejected);
+            });
+            log_full(told);
+        }
+        self.end_turn();
+        done(Err(refused));
+    }
+
+    fn end_turn(&self) {
+        self.store.exchange(Word::Publisher, pid() as u64, 0);
+        self.wake.wake_all();
+    }
+}
+
+/// Takes the turn to publish: nobody else's, or that of a process that died.
+fn take_turn(store: &Store, keep: usize) -> bool {
+    let me = pid() as u64;
+    loop {
+        let holder = store.load(Word::Publisher);
+        if holder == me {
+            return true;
+        }
+        if holder != 0 && store.takes_part(holder) {
+            return false;
+        }
+        if store.exchange(Word::Publisher, holder, me) {
+            if holder != 0 {
+                recover(store, keep);
+            }
+            return true;
         }
     }
 }
 
-fn told(number: u64, state: &str, change: &Change, changed: Vec<String>) -> Generation {
+/// Takes the turn from whoever has it: for nginx's master, which starts a new configuration.
+pub(super) fn seize_turn(store: &Store, keep: usize) {
+    let holder = store.locked(|_| {
+        let holder = store.load(Word::Publisher);
+        store.store(Word::Publisher, pid() as u64);
+        holder
+    });
+    if holder != 0 {
+        recover(store, keep);
+    }
+}
+
+/// Cleans up after a publisher that is gone: its candidate is rejected, unless it had been activated.
+fn recover(store: &Store, keep: usize) {
+    let active = store.load(Word::Active);
+    let candidate = store.load(Word::Candidate);
+    store.locked(|shelf| {
+        log_full(shelf.settle(keep));
+        store.store(Word::Candidate, 0);
+        shelf.clear(Word::NextManifest);
+        // What it had brought is in no list that could free it.
+        shelf.sweep();
+    });
+    let mut lost = false;
+    let told = store.change_history(|history| {
+        for generation in history.iter_mut().filter(|generation| generation.state == State::Candidate) {
+            if generation.generation != active {
+                generation.state = State::Rejected;
+                generation.error = Some("its publisher ended".into());
+                lost = true;
+            }
+        }
+        if let Some(generation) = history.iter().find(|generation| generation.generation == active) {
+            let affected = generation.affected.clone();
+            tell_active(history, active, &affected);
+        }
+    });
+    if lost || candidate != 0 {
+        let text = format!("the publisher of candidate {candidate} ended; generation {active} is active");
+        log_cycle(Level::Warn, text.as_bytes());
+    }
+    log_full(told);
+}
+
+/// Marks the generation that is active, and only that one, so.
+pub(super) fn tell_active(history: &mut [Generation], active: u64, affected: &[String]) {
+    for generation in history.iter_mut() {
+        if generation.generation == active {
+            generation.state = State::Active;
+            generation.affected = affected.to_vec();
+        } else if generation.state == State::Active {
+            generation.state = State::Retained;
+        }
+    }
+}
+
+/// What is told of a generation.
+pub(super) fn record(number: u64, state: State, change: &Change, changed: Vec<String>) -> Generation {
     Generation {
         generation: number,
-        state: state.into(),
+        state,
         reason: change.reason.clone(),
         actor: change.actor.clone(),
         time: now(),
         changed,
         affected: Vec::new(),
         error: None,
+        file: None,
+        line: None,
     }
 }
 
-/// A new configuration reads its code anew from the disk: a generation without a manifest.
-pub(super) fn start_over(store: &Store) -> Result<(), ZoneFull> {
-    let first = store.load(Word::Active) == 0;
-    if first {
-        store.store(Word::Next, 1);
+/// What could not be written down is logged: the change itself stands.
+pub(super) fn log_full(written: Result<(), ZoneFull>) {
+    if let Err(full) = written {
+        log_cycle(Level::Err, full.to_string().as_bytes());
     }
-    let number = store.count(Word::Next);
-    let change = Change {
-        reason: if first { "start" } else { "nginx reload" }.into(),
-        actor: "nginx".into(),
-        ..Change::default()
-    };
-    store.change_history(|history| {
-        for generation in history.iter_mut().filter(|generation| generation.state == ACTIVE) {
-            generation.state = RETAINED.into();
-        }
-        history.push(told(number, ACTIVE, &change, Vec::new()));
-    })?;
-    store.locked(|shelf| {
-        let before: Manifest = shelf.read(Word::Manifest).unwrap_or_default();
-        shelf.write(Word::Manifest, &Manifest::default())?;
-        shelf.write(Word::Registry, &BTreeMap::<String, Module>::new())?;
-        store.store(Word::Active, number);
-        before.entries.iter().for_each(|entry| shelf.zone.free(Block(entry.source)));
-        Ok(())
-    })
 }

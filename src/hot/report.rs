@@ -6,11 +6,40 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A change that is asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Module names to reread and reload.
+    /// What is asked for.
+    pub what: What,
+    /// Who asks, for the list of generations.
+    pub actor: String,
+    /// Why, for the list of generations.
+    pub reason: String,
+}
+
+/// What a change does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Rereads what is named.
+    Named(Named),
+    /// Takes everything for the first time, what does not compile too: who needs it answers 500.
+    First,
+    /// Scans the roots and takes what changed.
+    Rescan,
+    /// The same, for files that were seen to change: what a rollback has put aside stays aside as long as it is the same.
+    Settled,
+    /// Sources that need not be on disk, by path: relative to the first root, or absolute in one. None takes an
+    /// earlier one back.
+    Overlay(BTreeMap<String, Option<Vec<u8>>>),
+    /// The files of an earlier generation; None: of the one that was active before.
+    Rollback(Option<u64>),
+}
+
+/// What to reread and reload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Module names.
     pub modules: Vec<String>,
-    /// Files to reread and reload: absolute, or relative to a code root.
+    /// Files: absolute, or relative to a code root.
     pub files: Vec<String>,
     /// Patterns of module names, `*` for any run of characters.
     pub patterns: Vec<String>,
@@ -18,19 +47,19 @@ pub struct Change {
     pub all: bool,
     /// Reload what requires them too.
     pub dependents: bool,
-    /// Who asks, for the list of generations.
-    pub actor: String,
-    /// Why, for the list of generations.
-    pub reason: String,
 }
 
 /// What a change has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {
-    /// The generation that is now active in every worker.
+    /// The generation that is now active in every worker: the one before where nothing changed.
     pub generation: u64,
+    /// The files that differ from the generation before.
+    pub changed: Vec<String>,
     /// The modules that workers have reloaded, dependencies first.
     pub reloaded: Vec<String>,
+    /// The generation whose files were restored; only a rollback has one.
+    pub restored: Option<u64>,
 }
 
 /// Why a change was refused. The active generation goes on.
@@ -54,11 +83,19 @@ pub enum Refused {
     },
 }
 
-/// States of a [`Generation`].
-pub(super) const ACTIVE: &str = "active";
-pub(super) const RETAINED: &str = "retained";
-pub(super) const REJECTED: &str = "rejected";
-pub(super) const CANDIDATE: &str = "candidate";
+/// How far a [`Generation`] came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// The workers prepare it.
+    Candidate,
+    /// It runs.
+    Active,
+    /// It ran and can be restored.
+    Retained,
+    /// It never ran.
+    Rejected,
+}
 
 impl Refused {
     /// A rejection that no file is to blame for.
@@ -126,13 +163,13 @@ pub struct Zone {
     pub used: usize,
 }
 
-/// One generation, in the list of them.
+/// One generation, in the list of them. The zone keeps it encoded by the places of its fields, so none may be skipped.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Generation {
     /// Its number.
     pub generation: u64,
-    /// `active`, `retained` or `rejected`.
-    pub state: String,
+    /// How far it came.
+    pub state: State,
     /// Why it was made.
     pub reason: String,
     /// Who asked.
@@ -145,9 +182,24 @@ pub struct Generation {
     pub affected: Vec<String>,
     /// Why it was rejected.
     pub error: Option<String>,
+    /// The Lua file that was to blame for that, where one was.
+    pub file: Option<String>,
+    /// The line in it.
+    pub line: Option<u32>,
 }
 
-/// One module, in the list of them.
+impl Generation {
+    /// Says why it was rejected, or, for the first generation, what of it does not run.
+    pub(super) fn blame(&mut self, refused: &Refused) {
+        self.error = Some(refused.to_string());
+        if let Refused::Rejected { file, line, .. } = refused {
+            self.file.clone_from(file);
+            self.line = *line;
+        }
+    }
+}
+
+/// One module, in the list of them. The zone keeps it as it does a [`Generation`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Module {
     /// As it is required.
@@ -164,4 +216,6 @@ pub struct Module {
     pub required_by: Vec<String>,
     /// It uses the `ffi` library.
     pub ffi: bool,
+    /// Why it could not be reloaded, where it uses `ffi` and could not.
+    pub reason: Option<String>,
 }

@@ -2,12 +2,13 @@
 -- yield while it loads, and who requires whom is recorded.
 local prim, ngx, shared = ...
 
-local package, error, type, tostring, pcall, xpcall, jit = package, error, type, tostring, pcall, xpcall, jit
-local getinfo, traceback = debug.getinfo, debug.traceback
+local package, error, type, tostring, xpcall = package, error, type, tostring, xpcall
+local getinfo, interpret = debug.getinfo, jit.off
 local find, record = prim.find, prim.record
 
 -- What package.loaded holds while a module loads. No table: module(...) would take it for the module's own.
 local loading = newproxy(false)
+shared.loading = loading
 -- File of a module's source → its name, so that the requirer can be told by the function that calls.
 local module_of_source = {}
 shared.module_of_source = module_of_source
@@ -19,18 +20,12 @@ package.loaders[2] = function(name)
     local chunk, file = find(name, package.path)
     if chunk then
         module_of_source["@" .. file] = name
+        -- A main chunk runs once: traces of it would be garbage that LuaJIT never collects. Its functions compile.
+        interpret(chunk)
         return chunk
     end
     if chunk == false then error(file, 0) end
     return file
-end
-
--- The traceback of the innermost module whose loading has failed last.
-local frames
-
-local function failed(message)
-    if not frames then frames = traceback("", 2):gsub("^%s*stack traceback:%s*\n", "") end
-    return message
 end
 
 local function load(name)
@@ -62,7 +57,7 @@ function require(name)
         record(module_of_source[source], source:sub(1, 1) == "@" and source:sub(2) or nil, name)
     end
     loaded[name] = loading
-    local ok, result = xpcall(chunk, failed, name)
+    local ok, result = xpcall(chunk, shared.failed, name)
     if not ok then
         loaded[name] = nil
         error(result, 0)
@@ -75,14 +70,4 @@ function require(name)
     return loaded[name]
 end
 
--- Loads a module for a candidate generation: true; or false, the error and the traceback of where it was raised. The
--- JIT is off meanwhile: traces of code that runs once would be garbage that LuaJIT never collects.
-function shared.require_quietly(name)
-    local was_on = jit.status()
-    jit.off()
-    frames = nil
-    local ok, result = pcall(require, name)
-    if was_on then jit.on() end
-    if ok then return true end
-    return false, tostring(result), frames
-end
+shared.require = require

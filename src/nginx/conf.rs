@@ -2,6 +2,7 @@
 
 use std::ffi::c_char;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ngx::core::NGX_CONF_ERROR;
 use ngx::ffi::*;
@@ -44,6 +45,14 @@ impl Conf {
         let mut text = ngx_str_t { len: self.arg().len(), data: self.arg().as_ptr().cast_mut() };
         // SAFETY: nginx only reads the text.
         usize::try_from(unsafe { ngx_parse_size(&raw mut text) }).ok()
+    }
+
+    /// The one argument as a time (`50ms`, `1m30s`; seconds where it has no unit). None where it is none.
+    pub fn time(&self) -> Option<Duration> {
+        let mut text = ngx_str_t { len: self.arg().len(), data: self.arg().as_ptr().cast_mut() };
+        // SAFETY: nginx only reads the text; 0 asks for milliseconds.
+        let milliseconds = unsafe { ngx_parse_time(&raw mut text, 0) };
+        u64::try_from(milliseconds).ok().map(Duration::from_millis)
     }
 
     /// The name of the directive.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ngx::ffi::*;
 
 use super::conf::Conf;
+use super::define::Variable;
 use super::directive::Directive;
 use super::entry::{Handler, register_content};
 use super::log::{Level, log_cycle};
@@ -35,6 +36,8 @@ pub trait Lifecycle: 'static {
     type Conf: Configuration;
     /// Answers in the content phase of the locations that the configuration asked it for.
     const CONTENT: Handler;
+    /// The nginx variables that it defines.
+    const VARIABLES: &'static [Variable];
 
     /// After the whole configuration was read. An error fails the configuration with that text.
     fn configured(conf: &mut Conf, main: &mut <Self::Conf as Configuration>::Main) -> Result<(), String>;
@@ -104,6 +107,22 @@ impl<L: Lifecycle> Glue<L> {
         CTX_INDEX.store(module.ctx_index, Ordering::Relaxed);
         let _ = CONFIGURATION.set(TypeId::of::<L::Conf>());
         register_content(L::CONTENT);
+    }
+
+    /// Defines the variables, so that directives may name them; called by the statics' own `preconfiguration`.
+    ///
+    /// # Safety
+    /// `cf` must be what nginx has passed to the caller.
+    pub unsafe fn define_variables(cf: *mut ngx_conf_t) -> ngx_int_t {
+        // SAFETY: by this function's contract.
+        let mut conf = unsafe { Conf::from_raw(cf) };
+        match caught(|| L::VARIABLES.iter().try_for_each(|variable| variable.define(&mut conf))) {
+            Ok(()) => NGX_OK as _,
+            Err(text) => {
+                conf.error(&text);
+                NGX_ERROR as _
+            }
+        }
     }
 
     unsafe extern "C" fn create<T: Default>(cf: *mut ngx_conf_t) -> *mut c_void {
@@ -213,17 +232,19 @@ macro_rules! export_module {
         #[allow(missing_docs, non_upper_case_globals, unsafe_code)]
         mod exported {
             use super::*;
-            use ngx::ffi::{NGX_OK, ngx_command_t, ngx_conf_t, ngx_http_module_t, ngx_int_t, ngx_module_t};
+            use ngx::ffi::{ngx_command_t, ngx_conf_t, ngx_http_module_t, ngx_int_t, ngx_module_t};
             use std::ffi::{c_char, c_void};
             use $crate::nginx::{Configuration, Glue, Lifecycle};
 
             type G = Glue<$lifecycle>;
             const N: usize = <<$lifecycle as Lifecycle>::Conf as Configuration>::DIRECTIVES.len() + 1;
 
-            unsafe extern "C" fn preconfiguration(_: *mut ngx_conf_t) -> ngx_int_t {
-                // SAFETY: nginx runs configuration in one thread.
-                G::installed(unsafe { &*(&raw const $name) });
-                NGX_OK as _
+            unsafe extern "C" fn preconfiguration(cf: *mut ngx_conf_t) -> ngx_int_t {
+                // SAFETY: nginx runs configuration in one thread and passes a valid `cf`.
+                unsafe {
+                    G::installed(&*(&raw const $name));
+                    G::define_variables(cf)
+                }
             }
 
             static mut CONTEXT: ngx_http_module_t =

@@ -19,6 +19,10 @@ pub trait Pinnable: Any {
     fn pinned(&self);
     /// That request has ended.
     fn unpinned(&self);
+    /// Its number, for `$hotlua_generation`; none where it has none.
+    fn number(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// The module's state of one request. It lives until the request's pool is destroyed.
@@ -94,20 +98,13 @@ impl Request {
             return Some(state);
         }
         let r = self.as_ptr();
-        // SAFETY: the request and its pool are valid; each cleanup with our handler holds a `State`.
+        // SAFETY: the request and its pool are valid; the memory of the cleanup is as large as what is written.
         unsafe {
             let slot = (*r).ctx.add(ctx_index());
-            let mut cleanup = (*(*r).pool).cleanup;
-            while let Some(entry) = cleanup.as_ref() {
-                if entry.handler.is_some_and(|handler| ptr::fn_addr_eq(handler, DROP))
-                    && (*entry.data.cast::<State>()).request == r
-                {
-                    *slot = entry.data;
-                    let state = self.state()?;
-                    state.redirected();
-                    return Some(state);
-                }
-                cleanup = entry.next;
+            if let Some(state) = self.state_in_pool() {
+                *slot = ptr::from_ref(state).cast_mut().cast();
+                state.redirected();
+                return Some(state);
             }
             let cleanup = ngx_pool_cleanup_add((*r).pool, size_of::<State>());
             if cleanup.is_null() {
@@ -129,6 +126,32 @@ impl Request {
             *slot = (*cleanup).data;
         }
         self.state()
+    }
+
+    /// The state of this request that the pool holds, whether or not an internal redirect has emptied `r->ctx`.
+    fn state_in_pool(&self) -> Option<&State> {
+        let r = self.as_ptr();
+        // SAFETY: the request and its pool are valid; each cleanup with our handler holds a `State`.
+        unsafe {
+            let mut cleanup = (*(*r).pool).cleanup;
+            while let Some(entry) = cleanup.as_ref() {
+                if entry.handler.is_some_and(|handler| ptr::fn_addr_eq(handler, DROP)) {
+                    let state = &*entry.data.cast::<State>();
+                    if state.request == r {
+                        return Some(state);
+                    }
+                }
+                cleanup = entry.next;
+            }
+        }
+        None
+    }
+
+    /// The number of what the main request is pinned to: also after an internal redirect, before Lua has run again.
+    pub fn pinned_number(&self) -> Option<u64> {
+        let main = self.main();
+        let state = main.state().or_else(|| main.state_in_pool())?;
+        state.pin.borrow().as_ref()?.number()
     }
 }
 

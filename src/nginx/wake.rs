@@ -6,20 +6,20 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use ngx::ffi::*;
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::log::{Level, log_cycle};
 
-/// One eventfd a worker.
+/// One eventfd a worker. Any thread may wake by it.
 #[derive(Clone, Default)]
-pub struct WakeSet(Vec<Rc<OwnedFd>>);
+pub struct WakeSet(Vec<Arc<OwnedFd>>);
 
 /// What a worker's eventfd calls; nginx keeps its address, and it lives as long as the process.
 struct Listener {
-    fd: Rc<OwnedFd>,
+    fd: Arc<OwnedFd>,
     edges: bool,
     call: Box<dyn Fn()>,
 }
@@ -31,7 +31,7 @@ impl WakeSet {
         while fds.len() < count {
             let fd = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)
                 .map_err(|error| format!("eventfd() failed: {error}"))?;
-            fds.push(Rc::new(fd));
+            fds.push(Arc::new(fd));
         }
         Ok(Self(fds))
     }
@@ -46,7 +46,7 @@ impl WakeSet {
 
     /// Makes the event loop of this worker call `call` whenever it is woken.
     pub fn listen(&self, worker: usize, call: impl Fn() + 'static) -> Result<(), String> {
-        let fd = Rc::clone(self.0.get(worker).ok_or("more workers than eventfds")?);
+        let fd = Arc::clone(self.0.get(worker).ok_or("more workers than eventfds")?);
         let raw = fd.as_raw_fd();
         // SAFETY: a plain variable of nginx, set before a worker starts.
         let edges = unsafe { ngx_event_flags } & NGX_USE_CLEAR_EVENT as usize != 0;

@@ -35,6 +35,8 @@ struct Words([AtomicU64; WORDS]);
 #[derive(Clone, Copy)]
 pub struct Zone(NonNull<ngx_shm_zone_t>);
 
+// SAFETY: shim
+unsafe impl Send for Zone {}
 /// A handle of immutable bytes in the zone. Its number may be kept in a word or inside other blocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Block(pub u64);
@@ -155,6 +157,11 @@ impl Locked<'_> {
             }
         }
     }
+
+    /// shim
+    pub fn needs_sweep(&self) -> bool { false }
+    /// shim
+    pub fn sweep(&self, _live: &[Block]) {}
 
     fn head(&self, block: Block) -> Option<*mut BlockHead> {
         let (size, offset) = (self.0.size() as u64, block.0);

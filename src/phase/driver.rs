@@ -37,6 +37,10 @@ impl Pinnable for Environment {
     fn unpinned(&self) {
         self.requests.set(self.requests.get() - 1);
     }
+
+    fn number(&self) -> Option<u64> {
+        Some(self.generation.number)
+    }
 }
 
 /// What runs for a request in one phase.

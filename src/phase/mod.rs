@@ -4,6 +4,7 @@ mod content;
 mod driver;
 mod init;
 mod runtime;
+mod variables;
 
 use ngx::core::Status;
 
@@ -24,3 +25,4 @@ struct Phase {
 pub use content::content;
 pub use init::run_init;
 pub use runtime::Runtime;
+pub use variables::VARIABLES;

@@ -4,33 +4,30 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use mlua::{Function, Table};
-use once_cell::unsync::OnceCell;
 
 use crate::conf::{Code, Confs, MainConf, Source, evaluate, expand_prefix};
-use crate::nginx::{Phase, Request, WakeSet, enter};
+use crate::nginx::{Phase, Request, enter};
 use crate::vm::{Environment, Failure, Family, Live, LoadError, Vm, file_chunk};
 
 /// A worker's Lua.
 pub struct Runtime {
     /// What all requests with the code cache on share.
     pub live: Rc<Live>,
-    wake: OnceCell<Rc<WakeSet>>,
     init: Option<Rc<Code>>,
     roots: Vec<PathBuf>,
-    families: &'static [Family],
+    families: &'static [&'static [Family]],
     package_path: Option<String>,
     package_cpath: Option<String>,
 }
 
 impl Runtime {
     /// Opens the VM of a configuration.
-    pub fn new(main: &MainConf, families: &'static [Family]) -> Result<Self, Failure> {
+    pub fn new(main: &MainConf, families: &'static [&'static [Family]]) -> Result<Self, Failure> {
         let (path, cpath) = (main.package_path.clone(), main.package_cpath.clone());
         let vm = open(families, path.as_deref(), cpath.as_deref())?;
         let environment = Environment::first(&vm, Rc::default())?;
         Ok(Self {
             live: Rc::new(Live::new(vm, environment)),
-            wake: OnceCell::new(),
             init: main.init.clone(),
             roots: main.code_roots(),
             families,
@@ -47,16 +44,6 @@ impl Runtime {
     /// The runtime of a configuration.
     pub fn of_conf(main: &MainConf) -> Option<&Self> {
         main.runtime.get()?.downcast_ref()
-    }
-
-    /// Keeps what wakes the workers of this configuration.
-    pub fn set_wake(&self, wake: WakeSet) -> Result<(), String> {
-        self.wake.set(Rc::new(wake)).map_err(|_| "the configuration was installed twice".to_owned())
-    }
-
-    /// What wakes the workers of this configuration.
-    pub fn wake(&self) -> Option<Rc<WakeSet>> {
-        self.wake.get().cloned()
     }
 
     /// A VM of its own for a request without the code cache, in which `init_by_lua*` has run.
@@ -97,7 +84,7 @@ impl Runtime {
     }
 }
 
-fn open(families: &[Family], path: Option<&str>, cpath: Option<&str>) -> Result<Rc<Vm>, Failure> {
+fn open(families: &[&[Family]], path: Option<&str>, cpath: Option<&str>) -> Result<Rc<Vm>, Failure> {
     let vm = Vm::new(families)?;
     let package: Table = vm.lua().globals().raw_get("package")?;
     for (field, value) in [("path", path), ("cpath", cpath)] {

@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
-use mlua::{Function, LuaString, Table, Value};
+use mlua::{Function, Table, Value};
 use rustc_hash::FxBuildHasher;
 
-use crate::code::{Generation, Hash, RequireGraph};
+use crate::code::{Generation, Hash, Node, RequireGraph};
 
 use super::error::Failure;
+use super::retire::OnRetire;
 use super::state::Vm;
 
 /// A module that an environment has loaded from a file.
@@ -35,8 +36,13 @@ pub struct Environment {
     pub requests: Cell<u64>,
     /// C type id → the metatable that this generation gave it (`ffi.metatype`).
     metatypes: Table,
-    /// Compiled files by the path that asks for them.
-    pub chunks: RefCell<HashMap<Box<[u8]>, Function, FxBuildHasher>>,
+    /// Its values of the generational globals, as they were when it ran last.
+    pub(super) globals: Table,
+    pub(super) on_retire: OnRetire,
+    /// Lets the VM count its environments.
+    _counted: Rc<()>,
+    /// Compiled files and the hashes of their sources, by the path that asks for them.
+    pub chunks: RefCell<HashMap<Box<[u8]>, (Function, Hash), FxBuildHasher>>,
     /// The modules that were loaded from files, by name.
     pub modules: RefCell<BTreeMap<String, LoadedModule>>,
     /// Who required whom while this VM loaded modules.
@@ -52,6 +58,9 @@ impl Environment {
             loaded: package.raw_get("loaded")?,
             requests: Cell::new(0),
             metatypes: vm.shared().raw_get("metatypes")?,
+            globals: vm.lua().create_table()?,
+            on_retire: OnRetire::default(),
+            _counted: Rc::clone(&vm.environments),
             chunks: RefCell::default(),
             modules: RefCell::default(),
             graph: RefCell::default(),
@@ -70,12 +79,20 @@ impl Environment {
         files: &HashSet<String>,
     ) -> Result<Rc<Self>, Failure> {
         let loaded = copy(vm, &self.loaded)?;
+        // A module that is just being loaded by a request is none of the next generation's.
+        let loading: Value = vm.shared().raw_get("loading")?;
+        for pair in self.loaded.pairs::<Value, Value>() {
+            let (name, module) = pair?;
+            if !loading.is_nil() && module == loading {
+                loaded.raw_set(name, Value::Nil)?;
+            }
+        }
         let metatypes = copy(vm, &self.metatypes)?;
         let (mut known, mut graph) = (self.modules.borrow().clone(), self.graph.borrow().clone());
         for module in modules {
             loaded.raw_set(module.as_str(), Value::Nil)?;
             known.remove(module);
-            graph.forget(&crate::code::Node::module(module));
+            graph.forget(&Node::module(module));
         }
         let chunks = self.chunks.borrow();
         let kept = chunks.iter().filter(|(path, _)| !std::str::from_utf8(path).is_ok_and(|path| files.contains(path)));
@@ -85,45 +102,57 @@ impl Environment {
             loaded,
             requests: Cell::new(0),
             metatypes,
+            globals: vm.globals.inherit(self, vm.runs(self))?,
+            on_retire: self.on_retire.successor(modules),
+            _counted: Rc::clone(&vm.environments),
             chunks: RefCell::new(chunks),
             modules: RefCell::new(known),
             graph: RefCell::new(graph),
         }))
     }
+
+    /// Takes over modules that `other` has loaded, by reference.
+    pub fn take_over(&self, other: &Self, modules: &[String]) -> Result<(), Failure> {
+        let theirs = other.modules.borrow();
+        for (name, module) in modules.iter().filter_map(|name| theirs.get_key_value(name)) {
+            self.loaded.raw_set(name.as_str(), other.loaded.raw_get::<Value>(name.as_str())?)?;
+            self.modules.borrow_mut().insert(name.clone(), module.clone());
+            let requires = other.graph.borrow().requires(&Node::module(name)).into_iter().map(str::to_owned).collect();
+            self.graph.borrow_mut().set_requires(&Node::module(name), requires);
+        }
+        self.on_retire.take_over(&other.on_retire, modules);
+        Ok(())
+    }
 }
 
 impl Vm {
-    /// Makes `environment` the one that `require` and `package.loaded` show. Cheap where it is already.
+    /// Makes `environment` the one that `require`, `package.loaded` and the generational globals show. Cheap where it
+    /// is already.
     pub fn switch_to(&self, environment: &Rc<Environment>) -> Result<(), Failure> {
-        let mut running = self.running.borrow_mut();
-        if let Some(running) = &*running
-            && Rc::ptr_eq(running, environment)
-        {
+        if self.runs(environment) {
             return Ok(());
         }
+        // Nothing is borrowed meanwhile: what allocates in Lua may run a finalizer that asks for the running one.
+        let ran = self.running();
         self.shared().raw_set("loaded", &environment.loaded)?;
         self.shared().raw_set("metatypes", &environment.metatypes)?;
         let package: Table = self.lua().globals().raw_get("package")?;
         package.raw_set("loaded", &environment.loaded)?;
         self.lua().set_named_registry_value("_LOADED", &environment.loaded)?;
-        *running = Some(Rc::clone(environment));
+        self.globals.exchange(ran.as_deref(), environment)?;
+        self.running.replace(Some(Rc::clone(environment)));
         Ok(())
+    }
+
+    /// Says whether `environment` is the running one.
+    #[inline]
+    pub(super) fn runs(&self, environment: &Environment) -> bool {
+        self.running.borrow().as_deref().is_some_and(|running| std::ptr::eq(running, environment))
     }
 
     /// The environment that [`Vm::switch_to`] was last given.
     pub fn running(&self) -> Option<Rc<Environment>> {
         self.running.borrow().clone()
-    }
-
-    /// Loads a module in the running environment, as `require` does.
-    pub fn require(&self, module: &str) -> Result<(), Failure> {
-        let quiet: Function = self.shared().raw_get("require_quietly")?;
-        let (loaded, message, traceback): (bool, Option<LuaString>, Option<LuaString>) = quiet.call(module)?;
-        if loaded {
-            return Ok(());
-        }
-        let text = |text: Option<LuaString>| text.map(|text| text.to_string_lossy()).unwrap_or_default();
-        Err(Failure { message: text(message), traceback: text(traceback) })
     }
 }
 

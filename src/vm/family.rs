@@ -13,3 +13,13 @@ pub struct Family {
     /// The source of the Lua half.
     pub lua: &'static str,
 }
+
+impl Family {
+    /// Gives a state both halves; returns the table of primitives.
+    pub(super) fn install(&self, lua: &Lua, ngx: &Table, shared: &Table) -> mlua::Result<Table> {
+        let prim = lua.create_table()?;
+        (self.install)(lua, &prim)?;
+        lua.load(self.lua).set_name(format!("=hotlua:{}.lua", self.name)).call::<()>((&prim, ngx, shared))?;
+        Ok(prim)
+    }
+}

@@ -8,15 +8,13 @@ use std::rc::Rc;
 use mlua::Function;
 
 use crate::code::{
-    Hash, Node, PathError, SourceFile, candidates, literal_requires, normalize, read, read_static, strip_root, uses_ffi,
+    FILE_LIMIT, Found, Node, PathError, Source, candidates, literal_requires, normalize, read, read_static, strip_root,
+    uses_ffi,
 };
 
 use super::environment::{Environment, LoadedModule};
 use super::error::Failure;
 use super::state::Vm;
-
-/// The largest Lua file that is run: 64 MiB.
-pub const FILE_LIMIT: usize = 64 << 20;
 
 /// Why a file was not turned into a chunk.
 #[derive(Debug)]
@@ -64,7 +62,7 @@ pub fn file_chunk(
     path: &[u8],
     from_request: bool,
 ) -> Result<Function, LoadError> {
-    if let Some(chunk) = environment.chunks.borrow().get(path) {
+    if let Some((chunk, _)) = environment.chunks.borrow().get(path) {
         return Ok(chunk.clone());
     }
     let as_path = PathBuf::from(std::ffi::OsStr::from_bytes(path));
@@ -75,29 +73,38 @@ pub fn file_chunk(
             let relative = normalize(rest).map_err(refuse)?;
             let file = root.join(relative.as_path());
             let known = environment.chunks.borrow().get(file.as_os_str().as_bytes()).cloned();
-            if let Some(chunk) = known {
+            if let Some((chunk, _)) = known {
                 return Ok(chunk);
             }
-            let source = match environment.generation.source(file.as_os_str().as_bytes()) {
-                Some(source) => source,
-                None => read(root, &relative, FILE_LIMIT).map_err(refuse)?.bytes.into(),
-            };
+            let source = source(environment, &file, || Ok(read(root, &relative, FILE_LIMIT)?.bytes)).map_err(refuse)?;
             (file, source)
         }
         None if from_request => return Err(LoadError::OutsideRoots(as_path)),
         None => {
-            let source = match environment.generation.source(path) {
-                Some(source) => source,
-                None => read_static(&as_path, FILE_LIMIT).map_err(refuse)?.bytes.into(),
-            };
-            (as_path.clone(), source)
+            let source = source(environment, &as_path, || Ok(read_static(&as_path, FILE_LIMIT)?.bytes));
+            (as_path.clone(), source.map_err(refuse)?)
         }
     };
-    let chunk = vm.compile(&source, &chunk_name(&file)).map_err(LoadError::Compile)?;
+    let chunk = vm.compile(source.loadable(), &chunk_name(&file)).map_err(LoadError::Compile)?;
     let name = file.to_string_lossy();
-    environment.graph.borrow_mut().set_requires(&Node::chunk(&name), literal_requires(&source));
-    environment.chunks.borrow_mut().insert(file.as_os_str().as_bytes().into(), chunk.clone());
+    environment.graph.borrow_mut().set_requires(&Node::chunk(&name), literal_requires(&source.text));
+    environment.chunks.borrow_mut().insert(file.as_os_str().as_bytes().into(), (chunk.clone(), source.hash));
     Ok(chunk)
+}
+
+/// A file as the environment's generation has it; what that does not know is read from the disk and made part of it.
+fn source(
+    environment: &Environment,
+    file: &Path,
+    read: impl FnOnce() -> Result<Vec<u8>, PathError>,
+) -> Result<Source, PathError> {
+    // A generation names its files in UTF-8; others are the disk's.
+    let Some(name) = file.to_str() else { return Ok(Source::new(read()?)) };
+    match environment.generation.sources.find(name) {
+        Found::Source(source) => Ok(source),
+        Found::Gone => Err(PathError::NotFound),
+        Found::Unknown => Ok(environment.generation.sources.adopt(name, Source::new(read()?))),
+    }
 }
 
 /// Lua's chunk name of a file.
@@ -115,29 +122,26 @@ pub fn find_module(
 ) -> Result<Result<(Function, String), String>, Failure> {
     let mut tried = String::new();
     for file in candidates(package_path, name) {
-        let source = match environment.generation.source(file.as_bytes()) {
-            Some(source) => source,
-            None => match read_module(&file) {
-                Ok(read) => read.bytes.into(),
-                Err(PathError::NotFound) => {
-                    tried.push_str(&format!("\n\tno file '{file}'"));
-                    continue;
-                }
-                Err(error) => {
-                    tried.push_str(&format!("\n\tfile '{file}' {error}"));
-                    continue;
-                }
-            },
+        let source = match read_module(environment, &file) {
+            Ok(source) => source,
+            Err(PathError::NotFound) => {
+                tried.push_str(&format!("\n\tno file '{file}'"));
+                continue;
+            }
+            Err(error) => {
+                tried.push_str(&format!("\n\tfile '{file}' {error}"));
+                continue;
+            }
         };
-        let chunk = vm.compile(&source, &format!("@{file}")).map_err(|failure| {
+        let chunk = vm.compile(source.loadable(), &format!("@{file}")).map_err(|failure| {
             Failure::new(format!("error loading module '{name}' from file '{file}':\n\t{}", failure.message))
         })?;
-        environment.graph.borrow_mut().set_requires(&Node::module(name), literal_requires(&source));
+        environment.graph.borrow_mut().set_requires(&Node::module(name), literal_requires(&source.text));
         let module = LoadedModule {
             file: file.clone(),
-            hash: Hash::of(&source),
+            hash: source.hash,
             loaded_in: environment.generation.number,
-            ffi: uses_ffi(&source),
+            ffi: uses_ffi(&source.text),
         };
         environment.modules.borrow_mut().insert(name.to_owned(), module);
         vm.loaded.set(true);
@@ -146,8 +150,8 @@ pub fn find_module(
     Ok(Err(tried))
 }
 
-/// Reads a module's file; one that package.path names relatively lies below the working directory.
-fn read_module(file: &str) -> Result<SourceFile, PathError> {
+/// A module's file; one that package.path names relatively lies below the working directory.
+fn read_module(environment: &Environment, file: &str) -> Result<Source, PathError> {
     let path = std::path::absolute(file).map_err(|_| PathError::NotFound)?;
-    read_static(&path, FILE_LIMIT)
+    source(environment, &path, || Ok(read_static(&path, FILE_LIMIT)?.bytes))
 }

@@ -1,19 +1,28 @@
 //! LuaJIT: one state, its generations' environments, its coroutines, and the text of its errors.
 
+mod compiler;
 mod coroutine;
 mod environment;
 mod error;
 mod family;
+#[cfg(test)]
+mod fixture;
+mod globals;
 mod live;
 mod loader;
 mod operation;
+mod retire;
+mod slice;
 mod state;
 
+pub use crate::code::FILE_LIMIT;
+pub use compiler::Compiler;
 pub use coroutine::{Coroutine, Step, Yield};
 pub use environment::Environment;
 pub use error::Failure;
 pub use family::Family;
 pub use live::{Follow, Live};
-pub use loader::{FILE_LIMIT, LoadError, file_chunk, find_module};
+pub use loader::{LoadError, file_chunk, find_module};
 pub use operation::Operation;
+pub use slice::{Progress, Sliced};
 pub use state::{Vm, check};

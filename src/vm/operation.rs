@@ -44,6 +44,11 @@ impl Operation {
         }
     }
 
+    /// Looks at what was started; none where that is no `T`, or was cancelled.
+    pub fn started<T: 'static, R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.0.started.borrow().as_ref()?.downcast_ref().map(look)
+    }
+
     /// Drops what was started; it will wake nobody.
     pub fn cancel(&self) {
         self.0.waker.take();

@@ -9,6 +9,8 @@ use mlua::{Function, Lua, Table, Thread};
 use super::environment::Environment;
 use super::error::Failure;
 use super::family::Family;
+use super::globals::Globals;
+use super::slice;
 
 /// How many finished coroutines are kept for reuse.
 const STOCK: usize = 1024;
@@ -22,6 +24,9 @@ pub struct Vm {
     pub(super) loaded: Cell<bool>,
     /// The environment that `package.loaded` shows.
     pub(super) running: RefCell<Option<Rc<Environment>>>,
+    /// Each environment holds one more.
+    pub(super) environments: Rc<()>,
+    pub(super) globals: Globals,
 }
 
 /// How a primitive finds the VM that it was called in; weak, because the state must not own itself.
@@ -34,15 +39,15 @@ impl Vm {
     }
 
     /// Opens a state and gives it `families`, in order.
-    pub fn new(families: &[Family]) -> Result<Rc<Self>, Failure> {
+    pub fn new(families: &[&[Family]]) -> Result<Rc<Self>, Failure> {
         let lua = crate::ffi::open();
         let shared = lua.create_table()?;
         let ngx = lua.create_table()?;
         lua.globals().raw_set("ngx", &ngx)?;
-        for family in families {
-            let prim = lua.create_table()?;
-            (family.install)(&lua, &prim)?;
-            lua.load(family.lua).set_name(format!("=hotlua:{}.lua", family.name)).call::<()>((prim, &ngx, &shared))?;
+        let globals = Globals::new(&lua, &ngx, &shared)?;
+        slice::FAMILY.install(&lua, &ngx, &shared)?;
+        for family in families.iter().copied().flatten() {
+            family.install(&lua, &ngx, &shared)?;
         }
         let vm = Rc::new(Self {
             lua,
@@ -50,6 +55,8 @@ impl Vm {
             stock: RefCell::default(),
             loaded: Cell::new(true),
             running: RefCell::default(),
+            environments: Rc::default(),
+            globals,
         });
         vm.lua.set_app_data(Home(Rc::downgrade(&vm)));
         Ok(vm)
@@ -73,23 +80,13 @@ impl Vm {
 
     /// Compiles source or bytecode. `name` is a Lua chunk name: `@path` or `=text`.
     pub fn compile(&self, source: &[u8], name: &str) -> Result<Function, Failure> {
-        Self::chunk(&self.lua, source, name).into_function().map_err(syntax)
+        chunk(&self.lua, source, name).into_function().map_err(syntax)
     }
 
     /// `package.path`, as Lua has it now.
     pub fn package_path(&self) -> Result<String, Failure> {
         let package: Table = self.lua.globals().raw_get("package")?;
         Ok(package.raw_get("path")?)
-    }
-
-    fn chunk<'a>(lua: &Lua, source: &'a [u8], name: &str) -> Chunk<'a> {
-        // Lua's own loadfile skips a first line that begins with `#`; its line break stays, so that lines count.
-        let source = match source.first() {
-            Some(b'#') => &source[source.iter().position(|&byte| byte == b'\n').unwrap_or(source.len())..],
-            _ => source,
-        };
-        let mode = if source.starts_with(b"\x1bL") { ChunkMode::Binary } else { ChunkMode::Text };
-        lua.load(source).set_name(name).set_mode(mode)
     }
 
     pub(super) fn stock(&self, thread: Thread) {
@@ -104,9 +101,20 @@ impl Vm {
     }
 }
 
+/// Source or bytecode as mlua loads it.
+pub(super) fn chunk<'a>(lua: &Lua, source: &'a [u8], name: &str) -> Chunk<'a> {
+    // Lua's own loadfile skips a first line that begins with `#`; its line break stays, so that lines count.
+    let source = match source.first() {
+        Some(b'#') => &source[source.iter().position(|&byte| byte == b'\n').unwrap_or(source.len())..],
+        _ => source,
+    };
+    let mode = if source.starts_with(b"\x1bL") { ChunkMode::Binary } else { ChunkMode::Text };
+    lua.load(source).set_name(name).set_mode(mode)
+}
+
 /// Says whether `source` compiles, in a state that is thrown away: for configuration that is only read so far.
 pub fn check(source: &[u8], name: &str) -> Result<(), Failure> {
-    Vm::chunk(&Lua::new(), source, name).into_function().map(drop).map_err(syntax)
+    chunk(&Lua::new(), source, name).into_function().map(drop).map_err(syntax)
 }
 
 /// The frames below a compilation are of no use.

@@ -1,0 +1,154 @@
+//! What `GET generations` and `GET modules` answer: as `hot` tells it, with short file names and without what is not
+//! known.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::code::strip_root;
+use crate::conf::Confs;
+use crate::hot::{self, Generation, Module, State};
+use crate::nginx::Request;
+
+/// The code roots, by which a file's name is shortened.
+pub struct Roots(Vec<PathBuf>);
+
+impl Roots {
+    /// Those of a request's configuration.
+    pub fn of(request: &Request) -> Self {
+        Self(request.main_conf::<Confs>().code_roots())
+    }
+
+    /// A file as it is written relative to the first root that it lies in; outside of them it stays as it is.
+    fn shorten(&self, file: String) -> String {
+        let inside = self.0.iter().find_map(|root| strip_root(root, file.as_bytes()));
+        let short = inside.filter(|rest| !rest.is_empty()).map(|rest| String::from_utf8_lossy(rest).into_owned());
+        short.unwrap_or(file)
+    }
+
+    /// Shortens each.
+    pub fn shorten_all(&self, files: &mut [String]) {
+        files.iter_mut().for_each(|file| *file = self.shorten(std::mem::take(file)));
+    }
+}
+
+/// One generation of the list.
+#[derive(Serialize)]
+pub struct GenerationAnswer {
+    generation: u64,
+    state: State,
+    reason: String,
+    actor: String,
+    time: f64,
+    changed: Vec<String>,
+    affected: Vec<String>,
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+}
+
+/// One module of the list.
+#[derive(Serialize)]
+pub struct ModuleAnswer {
+    name: String,
+    file: String,
+    hash: String,
+    loaded_in: u64,
+    requires: Vec<String>,
+    required_by: Vec<String>,
+    ffi: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// Every generation, newest first.
+pub fn generations(request: &Request) -> Vec<GenerationAnswer> {
+    let roots = Roots::of(request);
+    hot::generations().into_iter().map(|generation| generation_answer(generation, &roots)).collect()
+}
+
+/// Every loaded module, by name.
+pub fn modules(request: &Request) -> Vec<ModuleAnswer> {
+    let roots = Roots::of(request);
+    hot::modules().into_iter().map(|module| module_answer(module, &roots)).collect()
+}
+
+fn generation_answer(told: Generation, roots: &Roots) -> GenerationAnswer {
+    let Generation { generation, state, reason, actor, time, mut changed, affected, error, file, line } = told;
+    roots.shorten_all(&mut changed);
+    GenerationAnswer { generation, state, reason, actor, time, changed, affected, error, file, line }
+}
+
+fn module_answer(told: Module, roots: &Roots) -> ModuleAnswer {
+    let Module { name, file, hash, loaded_in, requires, required_by, ffi, reason } = told;
+    let file = roots.shorten(file);
+    ModuleAnswer { name, file, hash, loaded_in, requires, required_by, ffi, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn roots() -> Roots {
+        Roots(vec!["/srv/lua".into(), "/srv/lib/".into(), "/srv/lib/inner".into()])
+    }
+
+    #[test]
+    fn a_file_of_a_root_is_told_relative_to_it() {
+        for (file, want) in [
+            ("/srv/lua/a/b.lua", "a/b.lua"),
+            ("/srv/lib/b.lua", "b.lua"),
+            ("/srv/lib/inner/c.lua", "inner/c.lua"),
+            ("/srv/luax/a.lua", "/srv/luax/a.lua"),
+            ("/usr/share/lua/x.lua", "/usr/share/lua/x.lua"),
+            ("a/b.lua", "a/b.lua"),
+            ("/srv/lua", "/srv/lua"),
+        ] {
+            assert_eq!(roots().shorten(file.to_owned()), want, "{file}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let module = |reason: Option<&str>| {
+            let module = Module {
+                name: "a.b".into(),
+                file: "/srv/lua/a/b.lua".into(),
+                hash: "9f".into(),
+                loaded_in: 7,
+                requires: vec!["a.c".into()],
+                required_by: Vec::new(),
+                ffi: true,
+                reason: reason.map(str::to_owned),
+            };
+            serde_json::to_string(&module_answer(module, &roots())).unwrap()
+        };
+        let start = r#"{"name":"a.b","file":"a/b.lua","hash":"9f","loaded_in":7,"requires":["a.c"],"required_by":[],"ffi":true"#;
+        assert_eq!(module(None), format!("{start}}}"));
+        assert_eq!(module(Some("cdef")), format!(r#"{start},"reason":"cdef"}}"#));
+
+        let generation = |place: Option<(&str, u32)>| {
+            let generation = Generation {
+                generation: 8,
+                state: State::Rejected,
+                reason: "publish".into(),
+                actor: "control ::1".into(),
+                time: 1.5,
+                changed: vec!["/srv/lua/a.lua".into()],
+                affected: Vec::new(),
+                error: place.map(|_| "boom".into()),
+                file: place.map(|(file, _)| file.to_owned()),
+                line: place.map(|(_, line)| line),
+            };
+            serde_json::to_string(&generation_answer(generation, &roots())).unwrap()
+        };
+        let start = r#"{"generation":8,"state":"rejected","reason":"publish","actor":"control ::1","time":1.5,"changed":["a.lua"],"affected":[]"#;
+        assert_eq!(generation(None), format!(r#"{start},"error":null}}"#));
+        assert_eq!(
+            generation(Some(("/srv/lua/a.lua", 3))),
+            format!(r#"{start},"error":"boom","file":"/srv/lua/a.lua","line":3}}"#)
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! A new configuration in nginx's master: the snapshot of the code roots that its workers begin with.
+
+use std::path::{Path, PathBuf};
+
+use crate::code::{Root, Weight, weigh};
+use crate::nginx::{Level, log_cycle};
+
+use super::make::{Made, Offer, Order, make};
+use super::publish::{log_full, record, seize_turn, tell_active};
+use super::report::{Change, Generation, State, What};
+use super::store::{Store, Word};
+
+/// A derived root that holds more is not scanned whole.
+const MOST: Weight = Weight { files: 100_000, bytes: 1 << 30 };
+/// What a file takes in the zone beside its source: its rounding up, its place in two manifests.
+const OVERHEAD: u64 = 512;
+
+/// The code roots and what is to be said of them.
+#[derive(Debug, Default)]
+pub struct Roots {
+    /// The roots.
+    pub roots: Vec<Root>,
+    /// Warnings, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Decides which roots are scanned whole. Roots that were `given` are, and must fit the zone; derived ones only where
+/// that is no surprise.
+///
+/// # Errors
+/// The given roots do not fit the zone.
+pub fn plan_roots(paths: Vec<PathBuf>, given: bool, zone_size: usize) -> Result<Roots, String> {
+    let mut plan = Roots::default();
+    let room = zone_size as u64 / 4 * 3;
+    let mut used = 0;
+    for path in paths {
+        let limit = if given { Weight { files: u64::MAX, bytes: u64::MAX } } else { MOST };
+        let is_whole = given || path != Path::new("/");
+        let weight = if is_whole { weigh(&path, &limit) } else { Weight { files: 0, bytes: 0 } };
+        let needed = weight.bytes + weight.files * OVERHEAD;
+        let shown = path.display();
+        let why = if !is_whole {
+            Some("is the whole file system".to_owned())
+        } else if weight.files > limit.files || weight.bytes > limit.bytes {
+            Some(format!("holds more than {} files or {} MB of Lua", MOST.files, MOST.bytes >> 20))
+        } else if used + needed > room {
+            let enough = ((used + needed) / 3 * 4).next_multiple_of(1 << 20) >> 20;
+            if given {
+                return Err(format!(
+                    "the {} Lua files of hotlua_root \"{shown}\" ({} KB) do not fit hotlua_zone, write for instance \
+                     \"hotlua_zone {}m\"",
+                    weight.files,
+                    weight.bytes >> 10,
+                    enough * 2
+                ));
+            }
+            Some(format!("does not fit hotlua_zone (which would take {}m)", enough * 2))
+        } else {
+            used += needed;
+            None
+        };
+        if let Some(why) = &why {
+            plan.warnings.push(format!(
+                "the code root \"{shown}\", derived from the paths of Lua files, {why}: it is not scanned whole, so \
+                 only files that have run are watched and published; name the code's directories by hotlua_root"
+            ));
+        }
+        plan.roots.push(Root { path, whole: why.is_none() });
+    }
+    Ok(plan)
+}
+
+/// Publishes the snapshot of a new configuration. One that is rejected leaves the last good generation active for the
+/// new workers; the first one starts in any case.
+pub(super) fn begin(store: Store, roots: &[Root], package_path: String, keep: usize) -> Result<(), String> {
+    seize_turn(&store, keep);
+    store.count(Word::Cycle);
+    let is_first = store.load(Word::Active) == 0;
+    if is_first {
+        store.store(Word::Next, 1);
+    }
+    store.locked(|shelf| shelf.clear(Word::Registry));
+    let reason = if is_first { "start" } else { "nginx reload" };
+    let what = if is_first { What::First } else { What::Rescan };
+    let change = Change { what, actor: "nginx".into(), reason: reason.into() };
+    let order = Order { store, roots: roots.to_vec(), package_path, change };
+    let begun = match make(&order) {
+        Ok(Made::Offer(offer)) => {
+            activate(&store, &order.change, offer, keep);
+            Ok(())
+        }
+        Ok(Made::Nothing { .. }) => Ok(()),
+        Err(refused) if is_first => Err(format!("the code roots cannot be loaded: {refused}")),
+        Err(refused) => {
+            let (number, active) = (store.count(Word::Next), store.load(Word::Active));
+            let text = format!("nginx was reloaded, but its code is rejected: {refused}; generation {active} stays active");
+            log_cycle(Level::Alert, text.as_bytes());
+            log_full(store.change_history(|history| {
+                let mut rejected = record(number, State::Rejected, &order.change, Vec::new());
+                rejected.blame(&refused);
+                history.push(rejected);
+            }));
+            Ok(())
+        }
+    };
+    store.store(Word::Publisher, 0);
+    begun
+}
+
+fn activate(store: &Store, change: &Change, offer: Offer, keep: usize) {
+    store.locked(|shelf| {
+        store.store(Word::Active, offer.number);
+        log_full(shelf.settle(keep));
+    });
+    for refused in &offer.broken {
+        let text = format!("a Lua file does not compile, what needs it answers 500: {refused}");
+        log_cycle(Level::Err, text.as_bytes());
+    }
+    log_full(store.change_history(|history: &mut Vec<Generation>| {
+        let mut active = record(offer.number, State::Active, change, offer.changed.clone());
+        if let Some(refused) = offer.broken.first() {
+            active.blame(refused);
+        }
+        history.push(active);
+        tell_active(history, offer.number, &[]);
+    }));
+}

@@ -1,0 +1,379 @@
+//! Makes a candidate of a change: looks at the disk, compares, compiles what changed once, and puts it into the zone.
+//!
+//! It runs in a thread beside the event loop, so nothing here touches nginx but its shared memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::code::{Hash, Root, ScanError, Seen, Stamp, look, module_names, scan};
+use crate::nginx::{Block, ZoneFull};
+use crate::vm::Compiler;
+
+use super::record::{Candidate, Changed, Entry, Held, Manifest, Origin};
+use super::report::{Change, Module, Refused, What};
+use super::resolve;
+use super::store::{Shelf, Store, Word};
+
+/// What making a candidate needs.
+pub(super) struct Order {
+    /// The zone.
+    pub store: Store,
+    /// The code roots.
+    pub roots: Vec<Root>,
+    /// `package.path` of the worker.
+    pub package_path: String,
+    /// What is asked for.
+    pub change: Change,
+}
+
+/// What came of it.
+pub(super) enum Made {
+    /// Everything is as it was.
+    Nothing {
+        /// The generation that a rollback asked for.
+        restored: Option<u64>,
+    },
+    /// A candidate lies in the zone.
+    Offer(Offer),
+}
+
+/// A candidate that lies in the zone.
+pub(super) struct Offer {
+    /// Its number.
+    pub number: u64,
+    /// The blocks of sources that it has brought.
+    pub fresh: Vec<u64>,
+    /// The files that differ.
+    pub changed: Vec<String>,
+    /// The generation that a rollback restores.
+    pub restored: Option<u64>,
+    /// What of the first generation does not compile.
+    pub broken: Vec<Refused>,
+}
+
+/// A file as the candidate is to have it.
+enum Next {
+    /// What was read, from the disk or from who publishes.
+    Source { text: Vec<u8>, origin: Origin, stamp: Option<Stamp> },
+    /// What an earlier generation had.
+    Entry(Entry),
+    /// Not at all.
+    None,
+}
+
+/// The change as far as it is made.
+struct Draft {
+    base: BTreeMap<String, Entry>,
+    late: Vec<(String, Entry)>,
+    next: BTreeMap<String, Next>,
+    /// Files that the disk has as the base has them, and the state in which they were looked at.
+    stamps: BTreeMap<String, Option<Stamp>>,
+    modules: BTreeSet<String>,
+    dependents: bool,
+    restored: Option<u64>,
+    /// Named files and modules make a candidate even where no source differs.
+    forced: bool,
+}
+
+/// Makes the candidate.
+pub(super) fn make(order: &Order) -> Result<Made, Refused> {
+    let store = order.store;
+    let (base, late) = store.locked(|shelf| {
+        let manifest = shelf.manifest();
+        (manifest.clone(), shelf.all_late(manifest.number))
+    });
+    let number = base.number;
+    let late: Vec<(String, Entry)> = late.into_iter().map(|late| (late.file, late.entry)).collect();
+    let mut draft = Draft {
+        base: base.entries.into_iter().chain(late.iter().cloned()).collect(),
+        late,
+        next: BTreeMap::new(),
+        stamps: BTreeMap::new(),
+        modules: BTreeSet::new(),
+        dependents: true,
+        restored: None,
+        forced: false,
+    };
+    match &order.change.what {
+        What::First | What::Rescan => draft.rescan(&order.roots, false)?,
+        What::Settled => draft.rescan(&order.roots, true)?,
+        What::Overlay(files) => draft.overlay(&order.roots, files)?,
+        What::Rollback(to) => draft.rollback(&store, *to)?,
+        What::Named(named) => {
+            let registry: BTreeMap<String, Module> = store.read(Word::Registry).unwrap_or_default();
+            let resolved = resolve::resolve(&order.roots, &order.package_path, &registry, named)?;
+            draft.modules.extend(resolved.modules);
+            draft.dependents = named.dependents;
+            draft.forced = true;
+            if named.all {
+                draft.rescan(&order.roots, false)?;
+            }
+            for file in resolved.files {
+                draft.reread(&order.roots, &file)?;
+            }
+        }
+    }
+    draft.drop_unchanged();
+    let (bytecode, mut broken) = draft.compile();
+    if order.change.what == What::First {
+        draft.forced = true;
+    } else if !broken.is_empty() {
+        return Err(broken.swap_remove(0));
+    }
+    if draft.next.is_empty() && !draft.forced {
+        let restored = draft.restored;
+        draft.remember_stamps(&store);
+        return Ok(Made::Nothing { restored });
+    }
+    // A file that came may stand before the one that a loaded module was found in.
+    let came = draft.next.keys().filter(|file| !draft.base.contains_key(*file));
+    let names: Vec<String> = came.flat_map(|file| module_names(&order.package_path, file)).collect();
+    draft.modules.extend(names);
+    let changed = draft.next.keys().cloned().collect();
+    draft.offer(&store, number, bytecode).map_err(|full| Refused::rejected(&full.to_string())).map(
+        |(number, fresh, restored)| Made::Offer(Offer { number, fresh, changed, restored, broken }),
+    )
+}
+
+impl Draft {
+    /// Takes what the disk has, all of it or only what has changed there since it was looked at last (`heeding`: what
+    /// a rollback has put before the disk's stays).
+    fn rescan(&mut self, roots: &[Root], heeding: bool) -> Result<(), Refused> {
+        let tracked: Vec<String> = self.base.keys().cloned().collect();
+        let base = &self.base;
+        let known = |file: &str| {
+            let entry = base.get(file)?;
+            let as_disk = entry.origin == Origin::Disk && entry.held == Held::No;
+            if as_disk || heeding { entry.stamp } else { None }
+        };
+        let seen = scan(roots, tracked, known).map_err(unreadable)?;
+        for file in self.base.keys().filter(|file| !seen.contains_key(*file)) {
+            let entry = &self.base[file];
+            if entry.origin == Origin::Disk && !(heeding && entry.held == Held::Deleted) {
+                self.next.insert(file.clone(), Next::None);
+            }
+        }
+        for (file, seen) in seen {
+            self.take(file, seen, heeding)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, file: String, seen: Seen, heeding: bool) -> Result<(), Refused> {
+        match seen {
+            Seen::Same => {}
+            Seen::Read { source, stamp } => {
+                let stays = self.base.get(&file).is_some_and(|entry| {
+                    // What was published over the disk's stays over it.
+                    entry.origin == Origin::Overlay || heeding && entry.held == Held::Over(Hash::of(&source))
+                });
+                if !stays {
+                    self.next.insert(file, Next::Source { text: source, origin: Origin::Disk, stamp });
+                }
+            }
+            // What never ran may be anything; what runs must not be lost.
+            Seen::Refused(error) if self.base.get(&file).is_some_and(|entry| entry.origin == Origin::Disk) => {
+                return Err(refused(format!("{file}: {error}"), Some(&file)));
+            }
+            Seen::Refused(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Takes what the disk has for one file, whatever was known of it.
+    fn reread(&mut self, roots: &[Root], file: &str) -> Result<(), Refused> {
+        match look(roots, file, None) {
+            Some(Seen::Read { source, stamp }) => {
+                let next = Next::Source { text: source, origin: Origin::Disk, stamp };
+                self.next.insert(file.to_owned(), next);
+                Ok(())
+            }
+            Some(Seen::Refused(error)) => Err(refused(format!("{file}: {error}"), Some(file))),
+            Some(Seen::Same) => Ok(()),
+            None => Err(refused(format!("{file}: does not exist"), Some(file))),
+        }
+    }
+
+    fn overlay(&mut self, roots: &[Root], files: &BTreeMap<String, Option<Vec<u8>>>) -> Result<(), Refused> {
+        for (name, source) in files {
+            let file = resolve::inside(roots, name)
+                .ok_or_else(|| refused(format!("\"{name}\" lies in no code root"), Some(name)))?;
+            let overlaid = self.base.get(&file).is_some_and(|entry| entry.origin == Origin::Overlay);
+            match source {
+                Some(source) => {
+                    let next = Next::Source { text: source.clone(), origin: Origin::Overlay, stamp: None };
+                    self.next.insert(file, next);
+                }
+                None if overlaid => match look(roots, &file, None) {
+                    Some(Seen::Read { source, stamp }) => {
+                        self.next.insert(file, Next::Source { text: source, origin: Origin::Disk, stamp });
+                    }
+                    Some(Seen::Refused(error)) => return Err(refused(format!("{file}: {error}"), Some(&file))),
+                    Some(Seen::Same) | None => {
+                        self.next.insert(file, Next::None);
+                    }
+                },
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn rollback(&mut self, store: &Store, to: Option<u64>) -> Result<(), Refused> {
+        let (kept, active) = store.locked(|shelf| (shelf.kept(), store.load(Word::Active)));
+        let unknown = |what| Refused::Unknown { what };
+        let last = kept.last().map(|kept| kept.number);
+        let to = to.or(last).ok_or_else(|| unknown("there is no generation before the active one".into()))?;
+        self.restored = Some(to);
+        if to == active {
+            return Ok(());
+        }
+        if !kept.iter().any(|kept| kept.number == to) {
+            let numbers: Vec<String> = kept.iter().map(|kept| kept.number.to_string()).collect();
+            let those = if numbers.is_empty() { "none".into() } else { numbers.join(", ") };
+            return Err(unknown(format!("generation {to} is not kept; those that can be restored: {those}")));
+        }
+        self.forced = true;
+        let back = kept.into_iter().rev().take_while(|kept| kept.number >= to);
+        for (file, entry) in back.flat_map(|kept| kept.back) {
+            // Of several steps back the last one counts.
+            self.next.insert(file, entry.map_or(Next::None, Next::Entry));
+        }
+        for (file, next) in &mut self.next {
+            let Some(now) = self.base.get(file) else {
+                // Deleted from the disk meanwhile: a watched change must not delete it again.
+                if let Next::Entry(entry) = next {
+                    entry.held = Held::Deleted;
+                }
+                continue;
+            };
+            match next {
+                Next::Entry(entry) if entry.origin == Origin::Disk && entry.hash != now.hash => {
+                    entry.held = Held::Over(now.hash);
+                    entry.stamp = now.stamp;
+                }
+                Next::None if now.origin == Origin::Disk => {
+                    let held = Held::Over(now.hash);
+                    *next = Next::Entry(Entry { origin: Origin::Gone, block: 0, held, ..now.clone() });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves out what is as the base has it.
+    fn drop_unchanged(&mut self) {
+        let (base, stamps) = (&self.base, &mut self.stamps);
+        self.next.retain(|file, next| {
+            let Some(before) = base.get(file) else { return !matches!(next, Next::None) };
+            match next {
+                Next::None => true,
+                Next::Entry(entry) => entry != before,
+                Next::Source { text, origin, stamp } => {
+                    let differs = before.hash != Hash::of(text) || before.origin != *origin;
+                    if !differs && (before.stamp != *stamp || before.held != Held::No) {
+                        stamps.insert(file.clone(), *stamp);
+                    }
+                    differs
+                }
+            }
+        });
+    }
+
+    /// What the changed files compile to, and why others don't.
+    fn compile(&self) -> (Vec<(String, Vec<u8>)>, Vec<Refused>) {
+        let compiler = Compiler::new();
+        let (mut compiled, mut broken) = (Vec::new(), Vec::new());
+        for (file, next) in &self.next {
+            let Next::Source { text, .. } = next else { continue };
+            match compiler.bytecode(text, &format!("@{file}")) {
+                Ok(bytecode) => compiled.push((file.clone(), bytecode)),
+                Err(failure) => {
+                    let line = failure.place().map(|(_, line)| line);
+                    let file = Some(file.clone());
+                    broken.push(Refused::Rejected { error: failure.message, file, line, worker: None });
+                }
+            }
+        }
+        (compiled, broken)
+    }
+
+    /// Notes in the active manifest that files were looked at again and found to be the same.
+    fn remember_stamps(self, store: &Store) {
+        if self.stamps.is_empty() {
+            return;
+        }
+        let noted = store.locked(|shelf| {
+            let mut manifest = shelf.manifest();
+            for (file, entry) in &mut manifest.entries {
+                if let Some(stamp) = self.stamps.get(file) {
+                    (entry.stamp, entry.held) = (*stamp, Held::No);
+                }
+            }
+            shelf.write(Word::Manifest, &manifest)
+        });
+        // Without the note they are merely read again next time.
+        let _: Result<(), ZoneFull> = noted;
+    }
+
+    /// Puts the candidate into the zone. Returns its number, its sources' blocks and the generation it restores.
+    fn offer(
+        mut self,
+        store: &Store,
+        base: u64,
+        bytecode: Vec<(String, Vec<u8>)>,
+    ) -> Result<(u64, Vec<u64>, Option<u64>), ZoneFull> {
+        let number = store.count(Word::Next);
+        for (file, stamp) in &self.stamps {
+            if let Some(entry) = self.base.get_mut(file) {
+                (entry.stamp, entry.held) = (*stamp, Held::No);
+            }
+        }
+        let mut changes: Vec<Changed> = std::mem::take(&mut self.late)
+            .into_iter()
+            .filter(|(file, _)| !self.next.contains_key(file))
+            .map(|(file, entry)| Changed { file, before: Some(entry.clone()), after: Some(entry) })
+            .collect();
+        let mut fresh = Vec::new();
+        // One hold of the lock: what is in the zone is reachable when it is let go.
+        let written = store.locked(|shelf: &Shelf| {
+            for (file, next) in self.next {
+                let before = self.base.get(&file).cloned();
+                let after = match next {
+                    Next::None => None,
+                    Next::Entry(entry) => Some(entry),
+                    Next::Source { text, origin, stamp } => {
+                        let block = shelf.zone.put(&text)?.0;
+                        fresh.push(block);
+                        Some(Entry { hash: Hash::of(&text), block, born: number, origin, stamp, held: Held::No })
+                    }
+                };
+                match &after {
+                    Some(entry) => self.base.insert(file.clone(), entry.clone()),
+                    None => self.base.remove(&file),
+                };
+                changes.push(Changed { file, before, after });
+            }
+            let manifest = Manifest { number, entries: self.base.into_iter().collect() };
+            let modules = self.modules.into_iter().collect();
+            let candidate = Candidate { number, base, changes, bytecode, modules, dependents: self.dependents };
+            shelf.write(Word::NextManifest, &manifest)?;
+            shelf.write(Word::Change, &candidate).inspect_err(|_| shelf.clear(Word::NextManifest))
+        });
+        written.inspect_err(|_| free(store, &fresh))?;
+        Ok((number, fresh, self.restored))
+    }
+}
+
+/// Frees the sources of a candidate that is none.
+pub(super) fn free(store: &Store, blocks: &[u64]) {
+    store.locked(|shelf| blocks.iter().for_each(|&block| shelf.zone.free(Block(block))));
+}
+
+fn refused(error: String, file: Option<&str>) -> Refused {
+    Refused::Rejected { error, file: file.map(str::to_owned), line: None, worker: None }
+}
+
+fn unreadable(error: ScanError) -> Refused {
+    refused(error.to_string(), None)
+}

@@ -1,0 +1,137 @@
+//! The files of a generation as a worker has them: hashes and blocks in its own memory, the sources in the zone.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use rpds::HashTrieMap;
+
+use crate::code::{Found, Hash, Source, Sources, strip_root};
+use crate::nginx::{Block, Level, log_cycle};
+
+use super::record::{Candidate, Entry, Held, Late, Manifest, Origin};
+use super::store::{Shelf, Store, Word};
+
+/// Absolute path → file. The next generation's shares with this one what did not change.
+type Files = HashTrieMap<Rc<str>, Entry>;
+
+/// A generation's files.
+pub(super) struct Snapshot {
+    store: Store,
+    number: u64,
+    roots: Rc<[PathBuf]>,
+    files: Files,
+    /// File → what the publisher has compiled it to.
+    bytecode: HashMap<String, Rc<[u8]>>,
+}
+
+impl Snapshot {
+    /// Of a manifest.
+    pub fn new(store: Store, roots: &Rc<[PathBuf]>, manifest: Manifest) -> Self {
+        let files = manifest.entries.into_iter().map(|(file, entry)| (file.into(), entry)).collect();
+        Self { store, number: manifest.number, roots: Rc::clone(roots), files, bytecode: HashMap::new() }
+    }
+
+    /// The generation's number.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Of the candidate that follows this one; none where it follows another.
+    pub fn next(&self, candidate: &Candidate) -> Option<Self> {
+        if candidate.base != self.number {
+            return None;
+        }
+        let mut files = self.files.clone();
+        for changed in &candidate.changes {
+            match &changed.after {
+                Some(entry) => files.insert_mut(changed.file.as_str().into(), entry.clone()),
+                None => {
+                    files.remove_mut(changed.file.as_str());
+                }
+            }
+        }
+        let bytecode = candidate.bytecode.iter().map(|(file, code)| (file.clone(), code.as_slice().into())).collect();
+        let roots = Rc::clone(&self.roots);
+        Some(Self { store: self.store, number: candidate.number, roots, files, bytecode })
+    }
+
+    fn read(&self, shelf: &Shelf, file: &str, entry: &Entry) -> Found {
+        if entry.origin == Origin::Gone {
+            return Found::Gone;
+        }
+        match shelf.zone.get(Block(entry.block)) {
+            Some(text) if Hash::of(&text) == entry.hash => Found::Source(Source {
+                hash: entry.hash,
+                text: text.into(),
+                bytecode: self.bytecode.get(file).cloned(),
+            }),
+            _ => {
+                let text = format!("the source of {file} in generation {} is lost from the zone", self.number);
+                log_cycle(Level::Alert, text.as_bytes());
+                Found::Gone
+            }
+        }
+    }
+
+    fn is_in_root(&self, file: &str) -> bool {
+        self.roots.iter().any(|root| strip_root(root, file.as_bytes()).is_some())
+    }
+}
+
+impl Sources for Snapshot {
+    fn find(&self, file: &str) -> Found {
+        if let Some(entry) = self.files.get(file) {
+            return self.store.locked(|shelf| self.read(shelf, file, entry));
+        }
+        if !self.is_in_root(file) {
+            return Found::Unknown;
+        }
+        self.store.locked(|shelf| match shelf.late(self.number, file) {
+            Some(entry) => self.read(shelf, file, &entry),
+            None if self.number >= self.store.load(Word::Active) => Found::Unknown,
+            // What came with a later generation does not exist in this one.
+            None => {
+                let later = shelf.manifest();
+                let came_later = later.entries.binary_search_by(|(known, _)| known.as_str().cmp(file)).is_ok()
+                    || shelf.late(later.number, file).is_some();
+                if came_later { Found::Gone } else { Found::Unknown }
+            }
+        })
+    }
+
+    fn hash(&self, file: &str) -> Option<Hash> {
+        let own = self.files.get(file).filter(|entry| entry.origin != Origin::Gone).map(|entry| entry.hash);
+        if own.is_some() || self.files.contains_key(file) || !self.is_in_root(file) {
+            return own;
+        }
+        Some(self.store.locked(|shelf| shelf.late(self.number, file))?.hash)
+    }
+
+    fn adopt(&self, file: &str, source: Source) -> Source {
+        if !self.is_in_root(file) {
+            return source;
+        }
+        let adopted = self.store.locked(|shelf| {
+            if let Some(entry) = shelf.late(self.number, file) {
+                return Ok(Some(self.read(shelf, file, &entry)));
+            }
+            let block = shelf.zone.put(&source.text)?.0;
+            let entry =
+                Entry { hash: source.hash, block, born: self.number, origin: Origin::Disk, stamp: None, held: Held::No };
+            let late = Late { number: self.number, file: file.to_owned(), entry, merged: false };
+            shelf.add_late(late).inspect_err(|_| shelf.zone.free(Block(block)))?;
+            Ok(None)
+        });
+        match adopted {
+            Ok(Some(Found::Source(earlier))) => earlier,
+            Ok(_) => source,
+            Err(full) => {
+                let full: crate::nginx::ZoneFull = full;
+                let text = format!("{file} runs, but other workers will read it from the disk themselves: {full}");
+                log_cycle(Level::Err, text.as_bytes());
+                source
+            }
+        }
+    }
+}
