@@ -9,6 +9,7 @@
 //! | [`phase`] | the driver that runs a request's Lua |
 //! | [`api`] | the `ngx.*` families, each with a Lua half in `src/lua/` |
 //! | [`hot`] | publish, prepare, activate |
+//! | [`watch`] | hints that files have changed and settled |
 //! | [`control`] | the control API |
 //! | [`conf`] | directives and what they keep |
 //! | [`vm`] | LuaJIT |
@@ -39,6 +40,8 @@ mod phase;
 mod text;
 #[forbid(unsafe_code)]
 mod vm;
+#[forbid(unsafe_code)]
+mod watch;
 #[forbid(unsafe_code)]
 mod worker;
 

@@ -52,6 +52,7 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
     let init = main.init.clone();
     let settings = hot::Settings {
         roots: plan.roots,
+        tracked: main.files_outside_roots(),
         keep: main.keep(),
         eager: main.prepare() == Prepare::Eager,
         timeout: main.prepare_timeout(),

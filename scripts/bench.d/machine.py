@@ -30,6 +30,24 @@ def cpu_time(pid):
     return CpuTime(run / 1e9, wait / 1e9, (int(fields[11]) + int(fields[12])) / TICKS)
 
 
+def memory(pid):
+    """Its resident memory in bytes, shared pages divided among those who share them; 0 once it has ended."""
+    return _kib(f"/proc/{pid}/smaps_rollup", "Pss")
+
+
+def resident(pid):
+    """Its resident memory in bytes, shared pages counted whole; 0 once it has ended."""
+    return _kib(f"/proc/{pid}/status", "VmRSS")
+
+
+def _kib(path, name):
+    try:
+        match = re.search(rf"^{name}:\s*(\d+) kB", Path(path).read_text(), re.M)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(match.group(1)) * 1024 if match else 0
+
+
 def session(leader):
     """The pids of a session with their command lines: what a process started, also after it has died."""
     found = {}

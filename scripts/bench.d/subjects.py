@@ -31,9 +31,9 @@ class ConfTemplate(string.Template):
 
 
 class Subject:
-    """An nginx with one worker on one core and a loopback port of its own."""
+    """An nginx with a loopback port of its own; one worker on one core, unless told otherwise."""
 
-    def __init__(self, key, title, version, load_modules, http, location_of):
+    def __init__(self, key, title, version, load_modules, http, location_of, workers=1):
         self.key = key
         self.title = title
         self.version = version
@@ -41,9 +41,11 @@ class Subject:
         self.http = http
         self.location_of = location_of  # Workload -> location block
         self.runs_lua = bool(load_modules)
+        self.workers = workers
         self.master = self.worker = self.port = self.dir = None
 
     def set_up(self, nginx, workloads, core, parent_dir):
+        """The core may be None: all that the bench may use."""
         self.nginx, self.workloads, self.core = nginx, workloads, core
         self.dir = parent_dir / self.key
 
@@ -61,21 +63,35 @@ class Subject:
         raise BenchError(f"{self.title}: no free port after {PORT_TRIES} tries")
 
     def _launch(self):
-        conf = self.dir / "nginx.conf"
-        conf.write_text(ConfTemplate(TEMPLATE.read_text()).substitute(
-            load_modules="\n".join(f'load_module "{m}";' for m in self.load_modules),
-            dir=self.dir,
-            http="\n".join(self.http),
-            port=self.port,
-            locations="\n\n".join(self.location_of(w) for w in self.workloads),
-        ))
-        # Both Lua subjects see the configuration's paths only.
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("LUA_", "NGINX"))}
+        self._write_conf()
         with open(self.dir / "stderr", "w") as stderr:
             self.master = subprocess.Popen(
-                [self.nginx, "-p", self.dir, "-e", self.dir / "error.log", "-c", conf],
-                stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, env=env,
+                self.command(), stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, env=environment(),
                 start_new_session=True, preexec_fn=lambda: child_of_bench(self.core))
+
+    def command(self, *arguments):
+        """The nginx command with this subject's prefix and configuration."""
+        return [self.nginx, "-p", self.dir, "-e", self.dir / "error.log", "-c", self.dir / "nginx.conf", *arguments]
+
+    def complaint(self):
+        """What `nginx -t` says against the configuration, or None."""
+        self.dir.mkdir(exist_ok=True)
+        self.port = self.port or free_port()
+        self._write_conf()
+        done = subprocess.run(self.command("-t"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, env=environment())
+        return done.stdout.strip() if done.returncode else None
+
+    def _write_conf(self):
+        (self.dir / "nginx.conf").write_text(ConfTemplate(TEMPLATE.read_text()).substitute(
+            load_modules="\n".join(f'load_module "{m}";' for m in self.load_modules),
+            dir=self.dir,
+            workers=self.workers,
+            http="\n".join(self.http),
+            # One queue of connections a worker: else a worker that wakes faster takes nearly all.
+            listen=f"127.0.0.1:{self.port}{' reuseport' if self.workers > 1 else ''}",
+            locations="\n\n".join(self.location_of(w) for w in self.workloads),
+        ))
 
     def _wait_until_serving(self):
         """True when the worker answers, False when the port was taken."""
@@ -100,9 +116,17 @@ class Subject:
             return False
 
     def _find_worker(self):
-        workers = [pid for pid, command in machine.session(self.master.pid).items()
-                   if "worker process" in command and "shutting down" not in command]
-        return workers[0] if len(workers) == 1 else None
+        found = self.worker_pids()
+        return found[0] if len(found) == self.workers else None
+
+    def worker_pids(self):
+        """The workers that take new connections."""
+        return [pid for pid, command in machine.session(self.master.pid).items()
+                if "worker process" in command and "shutting down" not in command]
+
+    def pids(self):
+        """All of its processes: the master, its workers, and those that shut down."""
+        return list(machine.session(self.master.pid))
 
     def get(self, path, headers=None):
         """(status, headers, body) of one request on a connection of its own."""
@@ -152,9 +176,15 @@ class Subject:
         self.master = self.worker = None
 
 
+def environment():
+    """Without what would add to the configuration's paths: both Lua subjects see those only."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("LUA_", "NGINX"))}
+
+
 def child_of_bench(core):
     """In the child, before exec: pin it, and let it end with the bench even when the bench is killed."""
-    os.sched_setaffinity(0, {core})
+    if core is not None:
+        os.sched_setaffinity(0, {core})
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

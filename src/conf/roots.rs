@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::code::strip_root;
 use crate::nginx::prefix;
 
 use super::MainConf;
@@ -44,6 +45,25 @@ impl MainConf {
             add(prefix().join(static_directory(template.as_bytes(), b'?')));
         }
         roots
+    }
+}
+
+impl MainConf {
+    /// The Lua files that directives name and that lie in no code root.
+    pub fn files_outside_roots(&self) -> Vec<String> {
+        let roots = self.code_roots();
+        let inside = |path: &Path| roots.iter().any(|root| strip_root(root, path.as_os_str().as_bytes()).is_some());
+        let mut files: Vec<String> = Vec::new();
+        for code in &self.codes {
+            if let Source::File(path) = &code.source
+                && !inside(path)
+                && let Some(path) = path.to_str().map(str::to_owned)
+                && !files.contains(&path)
+            {
+                files.push(path);
+            }
+        }
+        files
     }
 }
 

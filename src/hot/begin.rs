@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::code::{Root, Weight, weigh};
 use crate::nginx::{Level, log_cycle};
 
+use super::Settings;
 use super::make::{Made, Offer, Order, make};
 use super::publish::{log_full, record, seize_turn, tell_active};
 use super::report::{Change, Generation, State, What};
@@ -72,7 +73,8 @@ pub fn plan_roots(paths: Vec<PathBuf>, given: bool, zone_size: usize) -> Result<
 
 /// Publishes the snapshot of a new configuration. One that is rejected leaves the last good generation active for the
 /// new workers; the first one starts in any case.
-pub(super) fn begin(store: Store, roots: &[Root], package_path: String, keep: usize) -> Result<(), String> {
+pub(super) fn begin(store: Store, settings: &Settings, package_path: String) -> Result<(), String> {
+    let keep = settings.keep;
     seize_turn(&store, keep);
     store.count(Word::Cycle);
     let is_first = store.load(Word::Active) == 0;
@@ -83,7 +85,8 @@ pub(super) fn begin(store: Store, roots: &[Root], package_path: String, keep: us
     let reason = if is_first { "start" } else { "nginx reload" };
     let what = if is_first { What::First } else { What::Rescan };
     let change = Change { what, actor: "nginx".into(), reason: reason.into() };
-    let order = Order { store, roots: roots.to_vec(), package_path, change };
+    let (roots, tracked) = (settings.roots.clone(), settings.tracked.clone());
+    let order = Order { store, roots, tracked, package_path, change };
     let begun = match make(&order) {
         Ok(Made::Offer(offer)) => {
             activate(&store, &order.change, offer, keep);

@@ -107,6 +107,10 @@ impl Follower {
         self.prepare();
         if self.active() != self.live.environment().generation.number {
             self.flip();
+            // Whoever publishes waits for that.
+            if self.store.load(Word::Publisher) != 0 {
+                self.wake.wake_all();
+            }
         }
         self.register();
     }
@@ -203,6 +207,7 @@ impl Follower {
                 self.retired.borrow_mut().push(before);
                 self.tell_pinned();
                 self.live.activate(next);
+                self.register();
                 self.store.set_slot(self.slot, SlotWord::Generation, number);
                 self.reap();
             }

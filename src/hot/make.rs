@@ -19,6 +19,8 @@ pub(super) struct Order {
     pub store: Store,
     /// The code roots.
     pub roots: Vec<Root>,
+    /// Lua files outside of the roots that directives name.
+    pub tracked: Vec<String>,
     /// `package.path` of the worker.
     pub package_path: String,
     /// What is asked for.
@@ -94,8 +96,8 @@ pub(super) fn make(order: &Order) -> Result<Made, Refused> {
         forced: false,
     };
     match &order.change.what {
-        What::First | What::Rescan => draft.rescan(&order.roots, false)?,
-        What::Settled => draft.rescan(&order.roots, true)?,
+        What::First | What::Rescan => draft.rescan(order, false)?,
+        What::Settled => draft.rescan(order, true)?,
         What::Overlay(files) => draft.overlay(&order.roots, files)?,
         What::Rollback(to) => draft.rollback(&store, *to)?,
         What::Named(named) => {
@@ -105,7 +107,7 @@ pub(super) fn make(order: &Order) -> Result<Made, Refused> {
             draft.dependents = named.dependents;
             draft.forced = true;
             if named.all {
-                draft.rescan(&order.roots, false)?;
+                draft.rescan(order, false)?;
             }
             for file in resolved.files {
                 draft.reread(&order.roots, &file)?;
@@ -137,15 +139,15 @@ pub(super) fn make(order: &Order) -> Result<Made, Refused> {
 impl Draft {
     /// Takes what the disk has, all of it or only what has changed there since it was looked at last (`heeding`: what
     /// a rollback has put before the disk's stays).
-    fn rescan(&mut self, roots: &[Root], heeding: bool) -> Result<(), Refused> {
-        let tracked: Vec<String> = self.base.keys().cloned().collect();
+    fn rescan(&mut self, order: &Order, heeding: bool) -> Result<(), Refused> {
+        let tracked: BTreeSet<String> = self.base.keys().chain(&order.tracked).cloned().collect();
         let base = &self.base;
         let known = |file: &str| {
             let entry = base.get(file)?;
             let as_disk = entry.origin == Origin::Disk && entry.held == Held::No;
             if as_disk || heeding { entry.stamp } else { None }
         };
-        let seen = scan(roots, tracked, known).map_err(unreadable)?;
+        let seen = scan(&order.roots, tracked, known).map_err(unreadable)?;
         for file in self.base.keys().filter(|file| !seen.contains_key(*file)) {
             let entry = &self.base[file];
             if entry.origin == Origin::Disk && !(heeding && entry.held == Held::Deleted) {

@@ -19,6 +19,7 @@ mod report;
 mod resolve;
 mod snapshot;
 mod store;
+mod watcher;
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ use follow::Follower;
 use prepare::Rules;
 use publish::Publisher;
 use store::{SlotWord, Store, Word};
+use watcher::Watcher;
 
 pub use begin::plan_roots;
 pub use report::{Change, Generation, Module, Named, Published, Refused, State, Status, What, Worker};
@@ -46,6 +48,8 @@ pub const FAMILIES: &[Family] = &[api::FAMILY];
 pub struct Settings {
     /// The code roots.
     pub roots: Vec<Root>,
+    /// Lua files outside of the roots that directives name.
+    pub tracked: Vec<String>,
     /// `hotlua_keep`
     pub keep: usize,
     /// `hotlua_prepare eager`
@@ -93,7 +97,7 @@ pub const MOST_WORKERS: usize = store::SLOTS / 2;
 /// number.
 pub fn configured(zone: Zone, settings: &Settings, package_path: String) -> Result<u64, String> {
     let store = Store::new(zone);
-    begin::begin(store, &settings.roots, package_path, settings.keep)?;
+    begin::begin(store, settings, package_path)?;
     Ok(store.load(Word::Cycle))
 }
 
@@ -102,19 +106,27 @@ pub fn start(setup: Setup) -> Result<(), String> {
     let Setup { zone, wake, live, settings, worker, cycle } = setup;
     let store = Store::new(zone);
     let slot = store.claim_slot(cycle, worker).ok_or("too many processes take part in changes")?;
-    let rules = Rules { eager: settings.eager, check: settings.check, timeout: settings.timeout };
+    let publisher = Publisher::new(store, Rc::clone(&wake), Rc::clone(&live), &settings);
     let paths: Rc<[PathBuf]> = settings.roots.iter().map(|root| root.path.clone()).collect();
-    let follower = Follower::start(store, Rc::clone(&live), Rc::clone(&wake), rules, paths, slot);
-    let roots = settings.roots.clone();
-    let publisher = Publisher::new(store, Rc::clone(&wake), live, settings.roots, settings.keep, settings.timeout);
+    let tracked = settings.tracked.iter().map(PathBuf::from);
+    let whole = settings.roots.iter().filter(|root| root.whole).map(|root| root.path.clone());
+    let watched: Vec<PathBuf> = whole.chain(tracked).collect();
+    let rules = Rules { eager: settings.eager, check: settings.check, timeout: settings.timeout };
+    let follower = Follower::start(store, live, Rc::clone(&wake), rules, paths, slot);
+    let watcher = settings
+        .watch
+        .map(|settle| Watcher::start(store, Rc::clone(&publisher), Rc::clone(&wake), watched, settle, cycle));
     let (woken, pump) = (Rc::clone(&follower), Rc::clone(&publisher));
     wake.listen(worker, move || {
         woken.woken();
+        if let Some(watcher) = &watcher {
+            watcher.woken();
+        }
         pump.woken();
     })?;
     // The worker may have been born in the middle of a change.
     follower.woken();
-    HOT.with(|cell| cell.set(Hot { store, follower, publisher, roots }))
+    HOT.with(|cell| cell.set(Hot { store, follower, publisher, roots: settings.roots }))
         .map_err(|_| "a worker was started twice".to_owned())
 }
 
@@ -136,7 +148,8 @@ pub fn status() -> Status {
 /// Every generation that is told of, newest first.
 pub fn generations() -> Vec<Generation> {
     let history: Option<Vec<Generation>> = HOT.with(|hot| hot.get()?.store.read(Word::History));
-    history.unwrap_or_default().into_iter().rev().collect()
+    let told = history.unwrap_or_default().into_iter().filter(|generation| generation.state != State::Candidate);
+    told.rev().collect()
 }
 
 /// Every module that some worker has loaded from a file, by name.
@@ -190,7 +203,10 @@ impl Hot {
                 .collect(),
             roots: self.roots.iter().map(|root| root.path.display().to_string()).collect(),
             zone: report::Zone { size: store.zone().size(), used: store.zone().used() },
-            last_error: history.last().and_then(|generation| generation.error.clone()),
+            last_error: history
+                .iter()
+                .rfind(|generation| generation.state != State::Candidate)
+                .and_then(|generation| generation.error.clone()),
         }
     }
 }

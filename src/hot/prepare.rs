@@ -52,20 +52,20 @@ impl Preparation {
     /// Makes the environment of a candidate, with nothing loaded yet that the candidate changes. The active
     /// environment is untouched, whatever happens.
     pub fn begin(live: &Rc<Live>, snapshot: Snapshot, candidate: &Candidate, rules: &Rules) -> Result<Self, Refused> {
-        let (next, affected) = successor(live, snapshot, candidate)?;
+        let (next, mut affected) = successor(live, snapshot, candidate)?;
         let active = live.environment();
         let mut tasks = VecDeque::new();
         let bytecode = candidate.bytecode.iter().map(|(file, _)| file);
         tasks.extend(
             bytecode.filter(|file| active.chunks.borrow().contains_key(file.as_bytes())).cloned().map(Task::Compile),
         );
+        // A module whose file is gone is gone; whoever still requires it says so.
+        let went: HashSet<&str> =
+            candidate.changes.iter().filter(|changed| changed.after.is_none()).map(|changed| &*changed.file).collect();
+        let modules = active.modules.borrow();
+        affected.retain(|name| modules.get(name).is_none_or(|module| !went.contains(&*module.file)));
         if rules.eager {
-            // A module whose file is gone is gone; whoever still requires it says so.
-            let modules = active.modules.borrow();
-            let went: HashSet<&str> =
-                candidate.changes.iter().filter(|changed| changed.after.is_none()).map(|changed| &*changed.file).collect();
-            let there = |name: &&String| modules.get(*name).is_none_or(|module| !went.contains(&*module.file));
-            tasks.extend(affected.iter().filter(there).cloned().map(Task::Load));
+            tasks.extend(affected.iter().cloned().map(Task::Load));
         }
         tasks.extend(rules.check.clone().map(Task::Check));
         // The publisher's clock began earlier; this one names the line.

@@ -10,6 +10,7 @@ use crate::code::Root;
 use crate::nginx::{Block, Level, Timer, WakeSet, ZoneFull, log_cycle, now, pid, without_signals};
 use crate::vm::Live;
 
+use super::Settings;
 use super::make::{Made, Offer, Order, make};
 use super::report::{Change, Generation, Published, Refused, State};
 use super::store::{SlotWord, Store, Word};
@@ -25,11 +26,20 @@ pub(super) struct Publisher {
     wake: Rc<WakeSet>,
     live: Rc<Live>,
     roots: Vec<Root>,
+    tracked: Vec<String>,
     keep: usize,
     timeout: Duration,
-    waiting: RefCell<VecDeque<(Change, Done)>>,
+    waiting: RefCell<VecDeque<Waiting>>,
     under_way: RefCell<Option<UnderWay>>,
     tick: Timer,
+}
+
+/// A change that waits for its turn.
+struct Waiting {
+    change: Change,
+    /// Called when it begins: from then on it may not see what changes on the disk.
+    begins: Box<dyn FnOnce()>,
+    done: Done,
 }
 
 /// The change that this worker publishes.
@@ -54,10 +64,9 @@ impl Publisher {
         store: Store,
         wake: Rc<WakeSet>,
         live: Rc<Live>,
-        roots: Vec<Root>,
-        keep: usize,
-        timeout: Duration,
+        settings: &Settings,
     ) -> Rc<Self> {
+        let Settings { roots, tracked, keep, timeout, .. } = settings.clone();
         Rc::new_cyclic(|weak: &Weak<Self>| {
             let weak = weak.clone();
             Self {
@@ -65,6 +74,7 @@ impl Publisher {
                 wake,
                 live,
                 roots,
+                tracked,
                 keep,
                 timeout,
                 waiting: RefCell::default(),
@@ -80,7 +90,12 @@ impl Publisher {
 
     /// Publishes a change as soon as it is its turn.
     pub fn publish(&self, change: Change, done: Done) {
-        self.waiting.borrow_mut().push_back((change, done));
+        self.publish_noting(change, || {}, done);
+    }
+
+    /// The same; `begins` is called before the disk is looked at.
+    pub fn publish_noting(&self, change: Change, begins: impl FnOnce() + 'static, done: Done) {
+        self.waiting.borrow_mut().push_back(Waiting { change, begins: Box::new(begins), done });
         self.woken();
     }
 
@@ -106,7 +121,8 @@ impl Publisher {
             return false;
         }
         let next = self.waiting.borrow_mut().pop_front();
-        let Some((change, done)) = next else { return true };
+        let Some(Waiting { change, begins, done }) = next else { return true };
+        begins();
         match self.order(&change) {
             Ok(made) => {
                 self.under_way.replace(Some(UnderWay { change, done, step: Step::Making(made) }));
@@ -119,7 +135,8 @@ impl Publisher {
     /// Starts the thread that makes a change's candidate.
     fn order(&self, change: &Change) -> Result<Receiver<Result<Made, Refused>>, String> {
         let package_path = self.live.vm.package_path().map_err(|failure| failure.to_string())?;
-        let order = Order { store: self.store, roots: self.roots.clone(), package_path, change: change.clone() };
+        let (roots, tracked) = (self.roots.clone(), self.tracked.clone());
+        let order = Order { store: self.store, roots, tracked, package_path, change: change.clone() };
         let (sender, receiver) = channel();
         let waker = self.wake.as_ref().clone();
         let run = move || {
@@ -264,6 +281,8 @@ impl Publisher {
                 return Err("nginx was reloaded meanwhile".to_owned());
             }
             self.store.store(Word::Active, number);
+            // Each worker tells anew what it has loaded.
+            shelf.clear(Word::Registry);
             log_full(shelf.settle(self.keep));
             Ok(())
         })

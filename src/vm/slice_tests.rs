@@ -124,7 +124,7 @@ fn what_never_ends_is_ended_and_told_where() {
     for (what, source, line) in [
         ("a loop", "\nwhile true do end", Some(2)),
         ("a loop of pcalls", "\nwhile true do pcall(function() while true do end end) end", Some(2)),
-        ("in a callback", "\n\n;('x'):gsub('.', function() while true do end end)", Some(3)),
+        ("in a callback", "\n\nlocal _ = ('x'):gsub('.', function() while true do end end)", Some(3)),
         (
             "pcalls in a callback",
             "('x'):gsub('.', function()\nwhile true do pcall(function() while true do end end) end end)",

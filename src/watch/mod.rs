@@ -1,0 +1,12 @@
+//! Watches directories and hints when changes in them have settled: events of inotify, or looks where it is blind.
+//!
+//! No nginx here, so the room's tests run by themselves.
+
+mod coordinator;
+mod places;
+mod quiet;
+mod stamp;
+#[cfg(test)]
+mod tests;
+
+pub use coordinator::{Hint, Watch};
