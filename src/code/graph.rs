@@ -28,7 +28,8 @@ impl Node {
     }
 
     /// The module's name or the chunk's file.
-        pub fn name(&self) -> &str {
+    #[cfg(test)]
+    pub fn name(&self) -> &str {
         match self {
             Node::Module(name) | Node::Chunk(name) => name,
         }
@@ -107,7 +108,8 @@ impl RequireGraph {
     }
 
     /// Who requires `module` directly: modules, then chunks, each sorted.
-        pub fn required_by(&self, module: &str) -> Vec<&Node> {
+    #[cfg(test)]
+    pub fn required_by(&self, module: &str) -> Vec<&Node> {
         self.dependents.get(module).map_or_else(Vec::new, |nodes| nodes.iter().collect())
     }
 

@@ -26,6 +26,9 @@ pub struct LoadedModule {
     pub ffi: bool,
 }
 
+/// Compiled files and the hashes of their sources, by path.
+type Chunks = HashMap<Box<[u8]>, (Function, Hash), FxBuildHasher>;
+
 /// A generation's modules and chunks in a VM. Requests hold it while they run, so that it lives as long as the last.
 pub struct Environment {
     /// The code that it was made of.
@@ -42,7 +45,7 @@ pub struct Environment {
     /// Lets the VM count its environments.
     _counted: Rc<()>,
     /// Compiled files and the hashes of their sources, by the path that asks for them.
-    pub chunks: RefCell<HashMap<Box<[u8]>, (Function, Hash), FxBuildHasher>>,
+    pub chunks: RefCell<Chunks>,
     /// The modules that were loaded from files, by name.
     pub modules: RefCell<BTreeMap<String, LoadedModule>>,
     /// Who required whom while this VM loaded modules.

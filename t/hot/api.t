@@ -208,8 +208,7 @@ return { load = loads.n }
 GET /t
 --- error_code: 200
 --- response_body_like
-\Anil
-no module "no\.such\.module"
+\Anil\nno module "no\.such\.module" .*
 
 
 

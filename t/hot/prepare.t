@@ -105,14 +105,22 @@ local retired = hotlua.state("retired", function() return {} end)
 hotlua.on_retire(function() retired[#retired + 1] = "VERSION" end)
 return { version = "VERSION" }
 LUA
-    my $write = sub { my ($version, $more) = @_; (my $text = $source) =~ s/VERSION/$version/g; $nginx->write('lua/app.lua', ($more // '') . $text) };
-    my $retired = sub { my ($want) = @_; $nginx->wait_for("[$want] to have retired", sub { $nginx->answers('/retired') eq $want }) };
+    my $write = sub {
+        my ($version, $end) = @_;
+        (my $text = $source) =~ s/VERSION/$version/g;
+        $text =~ s/^return/$end\nreturn/m if $end;
+        $nginx->write('lua/app.lua', $text);
+    };
+    my $retired = sub {
+        my ($want) = @_;
+        $nginx->wait_for("[$want] to have retired", sub { $nginx->answers('/retired') eq $want });
+    };
     $nginx->answers('/other');
     $write->('one');
     is +($nginx->invalidate('module=app'))[0], 200, 'a module with a callback';
     $nginx->write('lua/other.lua', 'return { version = 2 }');
     is +($nginx->invalidate('module=other'))[0], 200, 'another module changes';
-    $write->('broken', 'local ok = require "hotlua".on_retire(error)');
+    $write->('broken', 'error("no way")');
     is +($nginx->invalidate('module=app'))[0], 409, 'a candidate is rejected';
     $write->('two');
     is +($nginx->invalidate('module=app'))[0], 200, 'the module itself changes';
