@@ -3,11 +3,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use crate::code::Node;
+use crate::code::{Node, Root};
 use crate::nginx::{Level, Timer, WakeSet, log_cycle, pid};
 use crate::vm::{Environment, Follow, Live};
 
@@ -29,7 +28,7 @@ pub(super) struct Follower {
     live: Rc<Live>,
     wake: Rc<WakeSet>,
     rules: Rules,
-    roots: Rc<[PathBuf]>,
+    roots: Rc<[Root]>,
     slot: usize,
     /// The active generation's files, from which the candidate's are made.
     snapshot: RefCell<Option<Rc<Snapshot>>>,
@@ -64,7 +63,7 @@ impl Follower {
         live: Rc<Live>,
         wake: Rc<WakeSet>,
         rules: Rules,
-        roots: Rc<[PathBuf]>,
+        roots: Rc<[Root]>,
         slot: usize,
     ) -> Rc<Self> {
         let follower = Rc::new_cyclic(|weak: &Weak<Self>| {
@@ -192,10 +191,15 @@ impl Follower {
         if before.generation.number == number {
             return;
         }
+        // First, so that the sources of what requests are pinned to stay.
+        self.retired.borrow_mut().push(Rc::clone(&before));
+        drop(before);
+        self.tell_pinned();
         let prepared = self.prepared.take().filter(|(environment, _)| environment.generation.number == number);
         let next = match prepared {
             Some((environment, candidate)) => {
-                let own = self.snapshot().next(&candidate).map(Rc::new);
+                self.store.set_slot(self.slot, SlotWord::Generation, number);
+                let own = self.snapshot_after(&candidate);
                 self.snapshot.replace(own);
                 take_over(&self.live, &environment, &candidate).map(|()| environment).map_err(|failure| failure.to_string())
             }
@@ -203,12 +207,8 @@ impl Follower {
         };
         match next {
             Ok(next) => {
-                // First, so that the sources of what requests are pinned to stay.
-                self.retired.borrow_mut().push(before);
-                self.tell_pinned();
                 self.live.activate(next);
                 self.register();
-                self.store.set_slot(self.slot, SlotWord::Generation, number);
                 self.reap();
             }
             Err(error) => {
@@ -218,9 +218,20 @@ impl Follower {
         }
     }
 
+    /// The snapshot of the candidate that became active, made of the one before.
+    fn snapshot_after(&self, candidate: &Candidate) -> Option<Rc<Snapshot>> {
+        let before = self.snapshot.borrow().clone();
+        before.and_then(|before| before.next(candidate)).map(Rc::new)
+    }
+
     fn catch_up(&self) -> Result<Rc<Environment>, Refused> {
         self.snapshot.take();
-        let manifest = self.store.locked(|shelf| shelf.manifest());
+        // Under one lock, so that the sources stay of just the generation that the manifest is of.
+        let manifest = self.store.locked(|shelf| {
+            let manifest = shelf.manifest();
+            self.store.set_slot(self.slot, SlotWord::Generation, manifest.number);
+            manifest
+        });
         let snapshot = Snapshot::new(self.store, &self.roots, manifest);
         let any = Candidate { dependents: true, ..Candidate::default() };
         successor(&self.live, snapshot, &any).map(|(next, _)| next)

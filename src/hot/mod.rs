@@ -107,12 +107,12 @@ pub fn start(setup: Setup) -> Result<(), String> {
     let store = Store::new(zone);
     let slot = store.claim_slot(cycle, worker).ok_or("too many processes take part in changes")?;
     let publisher = Publisher::new(store, Rc::clone(&wake), Rc::clone(&live), &settings);
-    let paths: Rc<[PathBuf]> = settings.roots.iter().map(|root| root.path.clone()).collect();
+    let roots: Rc<[Root]> = settings.roots.as_slice().into();
     let tracked = settings.tracked.iter().map(PathBuf::from);
     let whole = settings.roots.iter().filter(|root| root.whole).map(|root| root.path.clone());
     let watched: Vec<PathBuf> = whole.chain(tracked).collect();
     let rules = Rules { eager: settings.eager, check: settings.check, timeout: settings.timeout };
-    let follower = Follower::start(store, live, Rc::clone(&wake), rules, paths, slot);
+    let follower = Follower::start(store, live, Rc::clone(&wake), rules, roots, slot);
     let watcher = settings
         .watch
         .map(|settle| Watcher::start(store, Rc::clone(&publisher), Rc::clone(&wake), watched, settle, cycle));

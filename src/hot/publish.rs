@@ -368,7 +368,10 @@ fn recover(store: &Store, keep: usize) {
     let active = store.load(Word::Active);
     let candidate = store.load(Word::Candidate);
     store.locked(|shelf| {
-        log_full(shelf.settle(keep));
+        if let Err(full) = shelf.settle(keep) {
+            // The active generation's manifest may still lie beside its own place, where readers find it.
+            return log_full(Err(full));
+        }
         store.store(Word::Candidate, 0);
         shelf.clear(Word::NextManifest);
         // What it had brought is in no list that could free it.

@@ -1,12 +1,11 @@
 //! The files of a generation as a worker has them: hashes and blocks in its own memory, the sources in the zone.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::rc::Rc;
 
 use rpds::HashTrieMap;
 
-use crate::code::{Found, Hash, Source, Sources, strip_root};
+use crate::code::{Found, Hash, Root, Seen, Source, Sources, look, strip_root};
 use crate::nginx::{Block, Level, log_cycle};
 
 use super::record::{Candidate, Entry, Held, Late, Manifest, Origin};
@@ -19,7 +18,7 @@ type Files = HashTrieMap<Rc<str>, Entry>;
 pub(super) struct Snapshot {
     store: Store,
     number: u64,
-    roots: Rc<[PathBuf]>,
+    roots: Rc<[Root]>,
     files: Files,
     /// File → what the publisher has compiled it to.
     bytecode: HashMap<String, Rc<[u8]>>,
@@ -27,7 +26,7 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// Of a manifest.
-    pub fn new(store: Store, roots: &Rc<[PathBuf]>, manifest: Manifest) -> Self {
+    pub fn new(store: Store, roots: &Rc<[Root]>, manifest: Manifest) -> Self {
         let files = manifest.entries.into_iter().map(|(file, entry)| (file.into(), entry)).collect();
         Self { store, number: manifest.number, roots: Rc::clone(roots), files, bytecode: HashMap::new() }
     }
@@ -75,7 +74,7 @@ impl Snapshot {
     }
 
     fn is_in_root(&self, file: &str) -> bool {
-        self.roots.iter().any(|root| strip_root(root, file.as_bytes()).is_some())
+        self.roots.iter().any(|root| strip_root(&root.path, file.as_bytes()).is_some())
     }
 }
 
@@ -109,7 +108,9 @@ impl Sources for Snapshot {
     }
 
     fn adopt(&self, file: &str, source: Source) -> Source {
-        if !self.is_in_root(file) {
+        // A module may be a symlink that leads out of the root. It runs, but what is in a generation can be asked for by
+        // a request too, and so must lie in the root.
+        if !self.is_in_root(file) || !matches!(look(&self.roots, file, None), Some(Seen::Read { .. })) {
             return source;
         }
         let adopted = self.store.locked(|shelf| {

@@ -1,8 +1,9 @@
 //! The room that touches nginx: its C structures and calls as safe types. All other rooms see only these.
 //!
-//! A worker runs one thread, so nothing here is `Sync`, and a value that nginx owns is only lent for the time of a
-//! callback. No raw pointer stands in a `pub` signature that other rooms use.
+//! A worker's requests run in one thread, so nothing here but the zone is `Sync`, and a value that nginx owns is only
+//! lent for the time of a callback. No raw pointer stands in a `pub` signature that other rooms use.
 
+mod arena;
 mod body;
 mod codec;
 mod conf;
@@ -24,6 +25,7 @@ mod request;
 mod request_header;
 mod respond;
 mod response_header;
+mod shmtx;
 mod state;
 mod time;
 mod thread;

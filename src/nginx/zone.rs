@@ -1,42 +1,52 @@
 //! Shared memory: words that workers read and write atomically, and immutable blocks of bytes.
 //!
-//! It outlives workers and, under the same name and size, the reload of nginx. A lock whose holder died is freed by
-//! nginx's master (`ngx_unlock_mutexes`).
+//! It outlives workers and, under the same name and size, the reload of nginx. A process may die at any instruction:
+//! that one had the lock is noticed by who takes it next, and then the blocks are to be swept.
 
+use std::cell::RefCell;
 use std::ffi::c_void;
 use std::fmt;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use ngx::ffi::*;
 
+use super::arena::Arena;
 use super::conf::Conf;
+use super::process::pid;
+use super::shmtx::Held;
 
 /// How many words a zone has.
 pub const WORDS: usize = 16384;
 
-/// In front of every block: a mark, so that a stale handle is noticed, and the length of its bytes.
-#[repr(C)]
-struct BlockHead {
-    mark: u64,
-    length: u64,
-}
-
-const MARK: u64 = 0x686f_746c_7561_626c;
-
 /// Its address tells our zones from other modules'.
 static TAG: u8 = 0;
 
-/// The words; shared memory starts as zeros, which is a valid value of each.
-#[repr(C)]
-struct Words([AtomicU64; WORDS]);
+/// What stands in front of the arena. Zeros are a valid value of each.
+#[repr(C, align(64))]
+struct Front {
+    words: [AtomicU64; WORDS],
+    /// The pid of the process that has the zone locked; 0: none. What a process that died in there leaves.
+    writing: AtomicU64,
+    /// 1 from when a process was found to have died in there, until the blocks are swept.
+    unswept: AtomicU64,
+    /// Bytes of the arena, which follows.
+    arena: AtomicU64,
+}
 
 /// Shared memory that the configuration asked for.
 #[derive(Clone, Copy)]
 pub struct Zone(NonNull<ngx_shm_zone_t>);
 
-// SAFETY: shim
+// SAFETY: nginx sets the `ngx_shm_zone_t` before the first process runs and a worker keeps it, and its cycle, as long as
+// it lives (without a master, nginx replaces the cycle of its only process: a thread must have ended by then). What it
+// leads to is atomic or touched under the lock only, and `Held` keeps threads apart as it does processes. nginx's lock
+// functions log at most, at debug level, as its own pool threads do.
 unsafe impl Send for Zone {}
+// SAFETY: as above; no method needs the zone for itself alone.
+unsafe impl Sync for Zone {}
+
 /// A handle of immutable bytes in the zone. Its number may be kept in a word or inside other blocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Block(pub u64);
@@ -44,9 +54,9 @@ pub struct Block(pub u64);
 /// The zone has no room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ZoneFull {
-    /// Bytes that were asked for.
+    /// Bytes that the block would take.
     pub needed: usize,
-    /// Bytes in free pages; fragments may make less of it usable.
+    /// Free bytes; fragments may make less of it usable.
     pub free: usize,
 }
 
@@ -57,7 +67,11 @@ impl fmt::Display for ZoneFull {
 }
 
 /// The zone while this process holds its lock.
-pub struct Locked<'z>(&'z Zone);
+pub struct Locked<'z> {
+    zone: &'z Zone,
+    /// What to free when the lock is released.
+    freed: RefCell<Vec<Block>>,
+}
 
 impl Zone {
     /// Asks nginx for shared memory of `size` bytes under `name`.
@@ -77,23 +91,19 @@ impl Zone {
 
     /// A word. Panics where there is no such word, which is a mistake of the caller's layout.
     pub fn word(&self, index: usize) -> &AtomicU64 {
-        &self.words().0[index]
+        &self.front().words[index]
     }
 
     /// Runs `call` with the zone's lock held. It must not take the lock again.
     pub fn locked<T>(&self, call: impl FnOnce(&Locked) -> T) -> T {
-        struct Unlock(*mut ngx_slab_pool_t);
-        impl Drop for Unlock {
-            fn drop(&mut self) {
-                // SAFETY: this process locked it below.
-                unsafe { ngx_shmtx_unlock(&raw mut (*self.0).mutex) }
-            }
-        }
-        let pool = self.pool();
-        // SAFETY: the slab pool lies at the start of mapped shared memory.
-        unsafe { ngx_shmtx_lock(&raw mut (*pool).mutex) };
-        let _unlock = Unlock(pool);
-        call(&Locked(self))
+        // SAFETY: nginx has made the mutex of the slab pool at the start of the memory, which stays mapped.
+        let _held = unsafe { Held::lock(NonNull::new_unchecked(&raw mut (*self.pool()).mutex)) };
+        let _writing = Writing::begin(self.front());
+        let locked = Locked { zone: self, freed: RefCell::default() };
+        let result = call(&locked);
+        let arena = self.arena();
+        locked.freed.take().into_iter().for_each(|block| arena.free(block.0));
+        result
     }
 
     /// Its size in bytes.
@@ -102,14 +112,9 @@ impl Zone {
         unsafe { self.0.as_ref().shm.size }
     }
 
-    /// Bytes in pages that are in use.
+    /// Bytes that are in use: what nginx and the zone need for themselves, the words, and the blocks.
     pub fn used(&self) -> usize {
-        self.size() - self.free()
-    }
-
-    fn free(&self) -> usize {
-        // SAFETY: the slab pool keeps the number of its free pages; a stale read is good enough.
-        unsafe { (*self.pool()).pfree * ngx_pagesize }
+        self.size() - self.arena().free_bytes()
     }
 
     fn pool(&self) -> *mut ngx_slab_pool_t {
@@ -117,65 +122,81 @@ impl Zone {
         unsafe { self.0.as_ref().shm.addr.cast() }
     }
 
-    fn words(&self) -> &Words {
-        // SAFETY: `init` allocated the words before any process runs; they are never freed.
-        unsafe { &*self.0.as_ref().data.cast::<Words>() }
+    fn front(&self) -> &Front {
+        // SAFETY: `init` allocated it before any process runs; it is never freed.
+        unsafe { &*self.0.as_ref().data.cast::<Front>() }
+    }
+
+    fn arena(&self) -> Arena<'_> {
+        // SAFETY: `init` has made the front and checked that there is an arena behind it.
+        unsafe { arena(NonNull::new_unchecked(self.0.as_ref().data.cast())).unwrap_unchecked() }
+    }
+}
+
+/// The time for which the zone is locked, in a word that outlives the process.
+struct Writing<'z>(&'z Front);
+
+impl<'z> Writing<'z> {
+    /// Must run with the lock held: then whoever is still noted has died, or panicked, in there.
+    fn begin(front: &'z Front) -> Self {
+        // Exchanging keeps what comes behind it from being done before it.
+        if front.writing.swap(pid() as u64, SHARED) != 0 {
+            front.unswept.store(1, SHARED);
+        }
+        Self(front)
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            self.0.writing.store(0, SHARED);
+        }
     }
 }
 
 impl Locked<'_> {
     /// Copies bytes into the zone.
     pub fn put(&self, bytes: &[u8]) -> Result<Block, ZoneFull> {
-        let pool = self.0.pool();
-        let size = size_of::<BlockHead>() + bytes.len();
-        // SAFETY: the lock is held; the allocation is checked before it is written.
-        unsafe {
-            let head: *mut BlockHead = ngx_slab_alloc_locked(pool, size).cast();
-            if head.is_null() {
-                return Err(ZoneFull { needed: size, free: self.0.free() });
-            }
-            head.write(BlockHead { mark: MARK, length: bytes.len() as u64 });
-            ptr::copy_nonoverlapping(bytes.as_ptr(), head.add(1).cast(), bytes.len());
-            Ok(Block(head.byte_offset_from(pool) as u64))
-        }
+        let arena = self.zone.arena();
+        let full = || ZoneFull { needed: Arena::needed(bytes.len()), free: arena.free_bytes() };
+        arena.put(bytes).map(Block).ok_or_else(full)
     }
 
     /// Copies a block's bytes out. None for a handle that is no block.
     pub fn get(&self, block: Block) -> Option<Vec<u8>> {
-        let head = self.head(block)?;
-        // SAFETY: `head` has checked that the block lies in the zone; the lock keeps others from freeing it.
-        unsafe { Some(std::slice::from_raw_parts(head.add(1).cast::<u8>(), (*head).length as usize).to_vec()) }
+        self.zone.arena().get(block.0)
     }
 
-    /// Frees a block. A handle that is no block is left alone.
+    /// Frees a block when the lock is released: a process that dies before has freed nothing, so that it does not
+    /// matter whether what points to the block is changed before or after this call. A handle that is no block is left
+    /// alone.
     pub fn free(&self, block: Block) {
-        if let Some(head) = self.head(block) {
-            // SAFETY: a live block, and the lock is held.
-            unsafe {
-                (*head).mark = 0;
-                ngx_slab_free_locked(self.0.pool(), head.cast());
-            }
-        }
+        self.freed.borrow_mut().push(block);
     }
 
-    /// shim
-    pub fn needs_sweep(&self) -> bool { false }
-    /// shim
-    pub fn sweep(&self, _live: &[Block]) {}
-
-    fn head(&self, block: Block) -> Option<*mut BlockHead> {
-        let (size, offset) = (self.0.size() as u64, block.0);
-        let head_size = size_of::<BlockHead>() as u64;
-        if offset == 0 || offset % align_of::<BlockHead>() as u64 != 0 || offset.checked_add(head_size)? > size {
-            return None;
-        }
-        // SAFETY: the offset lies in the mapped memory and is aligned.
-        unsafe {
-            let head = self.0.pool().byte_add(offset as usize).cast::<BlockHead>();
-            let fits = offset + head_size + (*head).length <= size;
-            ((*head).mark == MARK && fits).then_some(head)
-        }
+    /// Says that a process died, or panicked, while it had the zone locked: blocks that nothing leads to may be left,
+    /// until a sweep. No live block is damaged.
+    pub fn needs_sweep(&self) -> bool {
+        self.zone.front().unswept.load(SHARED) != 0
     }
+
+    /// Frees every block but those of `live`, whatever a process that died has left. Handles in there that are no
+    /// blocks are left out.
+    pub fn sweep(&self, live: &[Block]) {
+        self.zone.arena().sweep(live.iter().map(|block| block.0));
+        self.zone.front().unswept.store(0, SHARED);
+    }
+}
+
+/// The arena behind the front of a zone.
+///
+/// # Safety
+/// `front` is that of a mapped zone, and its `arena` says how many bytes follow that only arenas touch. Calls are kept
+/// apart by the zone's lock.
+unsafe fn arena<'z>(front: NonNull<Front>) -> Option<Arena<'z>> {
+    // SAFETY: the caller's word; the front's size is a multiple of its alignment, which is that of an arena.
+    unsafe { Arena::new(front.add(1).cast(), front.as_ref().arena.load(Ordering::Relaxed) as usize) }
 }
 
 /// Called by nginx once the memory is mapped: takes over what an earlier cycle left, or starts with zeros.
@@ -191,13 +212,15 @@ unsafe extern "C" fn init(zone: *mut ngx_shm_zone_t, old: *mut c_void) -> ngx_in
             (*zone).data = (*pool).data;
             return NGX_OK as _;
         }
-        let words = ngx_slab_calloc(pool, size_of::<Words>());
-        if words.is_null() {
-            return NGX_ERROR as _;
-        }
-        (*pool).set_log_nomem(0);
-        (*pool).data = words;
-        (*zone).data = words;
+        // All that is left, since only one allocation and no free can be cut short by a death: nobody runs yet.
+        let size = ((*pool).pfree * ngx_pagesize).max(size_of::<Front>());
+        let Some(front) = NonNull::new(ngx_slab_alloc(pool, size).cast::<Front>()) else { return NGX_ERROR as _ };
+        front.write_bytes(0, 1);
+        front.as_ref().arena.store((size - size_of::<Front>()) as u64, Ordering::Relaxed);
+        let Some(arena) = arena(front) else { return NGX_ERROR as _ };
+        arena.sweep([]);
+        (*pool).data = front.as_ptr().cast();
+        (*zone).data = front.as_ptr().cast();
         NGX_OK as _
     }
 }
