@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 
+use IO::Socket::INET;
 use Test::More;
 
 use HotLua::App;
@@ -14,6 +15,7 @@ my $app = HotLua::App->start;
 my $nginx = $app->nginx;
 is $nginx->answers("/$_"), '2 2 2 2 2 2 2 2 2 2', "both workers have the first version at /$_" for qw(quick waiting);
 
+my @long = map { long_request($nginx) } 1 .. 10;
 my $clients = HotLua::Clients->start(app => $app, kept => 4, short => 2);
 my ($version, $broken, $generation) = (2, 0, $nginx->status->{generation});
 my @wrong;
@@ -53,9 +55,29 @@ is $seen->{rejected}, 0, 'no request got a rejected version';
 is_deeply $seen->{problems}, [], 'the clients met no problem';
 cmp_ok $seen->{versions}, '>', 1, "the clients saw versions change ($seen->{requests} requests)";
 
+$nginx->answers('/finish');
+my @cut = grep { !/^(?:2 2 2 2 2\n)+end\n\z/ } map { lines_of($_) } @long;
+is_deeply \@cut, [], scalar(@long) . ' requests that lasted from before the first change saw its version to their end';
+
 my $last = join ' ', ($version) x 10;
 is $nginx->answers("/$_"), $last, "both workers have the last good version at /$_" for qw(quick waiting);
 is $_->{generation}, $generation, "worker $_->{pid} is on the last generation" for @{ $nginx->status->{workers} };
 is_deeply [grep { /\[(?:alert|emerg|crit)\]/ } split /\n/, $nginx->error_log], [], 'nothing alarming in the log';
 $nginx->stop;
 done_testing;
+
+# Begins a request that lasts; it has begun when the first line is there.
+sub long_request {
+    my ($nginx) = @_;
+    my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$nginx->{port}", Timeout => 10) or die "connect: $!";
+    print $socket "GET /long HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    while (my $line = <$socket>) { return [$socket, $line] if $line =~ /^\d/ }
+    die "no answer to /long";
+}
+
+# What it answered, to its end.
+sub lines_of {
+    my ($socket, $first) = @{ $_[0] };
+    local $/;
+    return $first . (<$socket> // '');
+}

@@ -29,6 +29,20 @@ ngx.header.content_length = #text
 ngx.print(text)
 LUA
 
+# A request as a WebSocket's: it goes on, line by line, until /finish was asked for in its worker.
+my $LONG = <<'LUA';
+local state = require("hotlua").state
+repeat
+    local text = {}
+    for _, name in ipairs { "a", "b", "c", "d", "e" } do text[#text + 1] = require("app." .. name).version end
+    ngx.say(table.concat(text, " "))
+    ngx.flush()
+    ngx.sleep(0.02)
+until state("finish")
+ngx.say("end")
+LUA
+my $FINISH = 'require("hotlua").state("finish", function() return true end) ngx.print(ngx.var.pid, "\nfinished")';
+
 my $VERSIONS = 10;    # in an answer
 
 # How a module can be broken: (what, the module's source, what the error must say). The last one loads; what fails are
@@ -49,8 +63,10 @@ sub start {
     $self->{nginx} = HotLua::Nginx->new(
         workers => $option{workers} // 2,
         http => 'lua_package_path "%ROOT%/lua/?.lua;;"; hotlua_root %ROOT%/lua;',
-        server => join('', map { "location = /$_ { content_by_lua_file %ROOT%/lua/$_.lua; }\n" } qw(quick waiting)),
+        server => join('', map { "location = /$_ { content_by_lua_file %ROOT%/lua/$_.lua; }\n" } qw(quick waiting long finish)),
         files => {
+            'lua/long.lua' => $LONG,
+            'lua/finish.lua' => $FINISH,
             'lua/quick.lua' => $HANDLER =~ s/WAIT\n//r,
             'lua/waiting.lua' => $HANDLER =~ s/WAIT/ngx.sleep(0.005)/r,
             map { file_of($_) => $self->source_of($_, 2) } keys %SOURCE,
