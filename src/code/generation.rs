@@ -60,6 +60,8 @@ pub trait Sources {
     fn find(&self, file: &str) -> Found;
     /// The hash of the file; none where `find` would not return a source.
     fn hash(&self, file: &str) -> Option<Hash>;
+    /// Says whether a file that was there when the generation was made is one of its files.
+    fn covers(&self, file: &str) -> bool;
     /// Makes a file that was [`Found::Unknown`] and read from the disk part of the generation, where it is of a code
     /// root. Returns what the generation has from now on, which another worker may have read before.
     fn adopt(&self, file: &str, source: Source) -> Source;
@@ -89,6 +91,10 @@ impl Sources for Disk {
 
     fn hash(&self, _: &str) -> Option<Hash> {
         None
+    }
+
+    fn covers(&self, _: &str) -> bool {
+        false
     }
 
     fn adopt(&self, _: &str, source: Source) -> Source {

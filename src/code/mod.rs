@@ -13,5 +13,5 @@ pub use generation::{Found, Generation, Hash, Source, Sources};
 pub use graph::{Node, RequireGraph, candidates, module_names, module_pattern};
 pub use path::{FILE_LIMIT, PathError, normalize, read, read_static, strip_root};
 pub use requires::{literal_requires, uses_ffi};
-pub use scan::{Root, ScanError, Seen, Weight, look, scan, weigh};
+pub use scan::{Root, ScanError, Seen, Weight, is_scanned, look, scan, weigh};
 pub use stamp::Stamp;

@@ -93,6 +93,15 @@ pub fn scan(
     Err(ScanError { path, error: "the code roots kept being replaced while they were scanned".into() })
 }
 
+/// Says whether a [`scan`] would have found a file, named by its absolute path, if it was there.
+pub fn is_scanned(roots: &[Root], file: &str) -> bool {
+    let found_in = |root: &Root| {
+        let relative = strip_root(&root.path, file.as_bytes()).map(|rest| Path::new(OsStr::from_bytes(rest)));
+        root.whole && relative.is_some_and(|path| is_lua(path) && !path.iter().any(is_left_out))
+    };
+    roots.iter().any(found_in)
+}
+
 /// One file, named by its absolute path. None: it is not there.
 pub fn look(roots: &[Root], file: &str, known: Option<Stamp>) -> Option<Seen> {
     if known.is_some() && fs::metadata(file).ok().as_ref().map(Stamp::of) == known {

@@ -11,7 +11,7 @@ use crate::vm::Compiler;
 use super::record::{Candidate, Changed, Entry, Held, Manifest, Origin};
 use super::report::{Change, Module, Refused, What};
 use super::resolve;
-use super::store::{Shelf, Store, Word};
+use super::store::{RELOADED, Shelf, Store, Word};
 
 /// What making a candidate needs.
 pub(super) struct Order {
@@ -131,9 +131,8 @@ pub(super) fn make(order: &Order) -> Result<Made, Refused> {
     let names: Vec<String> = came.flat_map(|file| module_names(&order.package_path, file)).collect();
     draft.modules.extend(names);
     let changed = draft.next.keys().cloned().collect();
-    draft.offer(&store, number, bytecode).map_err(|full| Refused::rejected(&full.to_string())).map(
-        |(number, fresh, restored)| Made::Offer(Offer { number, fresh, changed, restored, broken }),
-    )
+    let (number, fresh, restored) = draft.offer(&store, number, bytecode)?;
+    Ok(Made::Offer(Offer { number, fresh, changed, restored, broken }))
 }
 
 impl Draft {
@@ -181,8 +180,11 @@ impl Draft {
         Ok(())
     }
 
-    /// Takes what the disk has for one file, whatever was known of it.
+    /// Takes what the disk has for one file, whatever was known of it; what was published over the disk's stays.
     fn reread(&mut self, roots: &[Root], file: &str) -> Result<(), Refused> {
+        if self.base.get(file).is_some_and(|entry| entry.origin == Origin::Overlay) {
+            return Ok(());
+        }
         match look(roots, file, None) {
             Some(Seen::Read { source, stamp }) => {
                 let next = Next::Source { text: source, origin: Origin::Disk, stamp };
@@ -241,21 +243,18 @@ impl Draft {
             self.next.insert(file, entry.map_or(Next::None, Next::Entry));
         }
         for (file, next) in &mut self.next {
-            let Some(now) = self.base.get(file) else {
-                // Deleted from the disk meanwhile: a watched change must not delete it again.
-                if let Next::Entry(entry) = next {
-                    entry.held = Held::Deleted;
-                }
-                continue;
-            };
+            let now = self.base.get(file);
+            let disk = now.map_or(Held::Deleted, Entry::disk);
             match next {
-                Next::Entry(entry) if entry.origin == Origin::Disk && entry.hash != now.hash => {
-                    entry.held = Held::Over(now.hash);
-                    entry.stamp = now.stamp;
+                Next::Entry(entry) if entry.origin != Origin::Overlay => {
+                    let as_disk = entry.origin == Origin::Disk && disk == Held::Over(entry.hash);
+                    entry.held = if as_disk { Held::No } else { disk };
+                    entry.stamp = now.and_then(|now| now.stamp);
                 }
-                Next::None if now.origin == Origin::Disk => {
-                    let held = Held::Over(now.hash);
-                    *next = Next::Entry(Entry { origin: Origin::Gone, block: 0, held, ..now.clone() });
+                // The disk has it still: a watched change must not bring it back.
+                Next::None if matches!(disk, Held::Over(_)) => {
+                    let gone = |now: &Entry| Entry { origin: Origin::Gone, block: 0, held: disk, ..now.clone() };
+                    *next = now.map_or(Next::None, |now| Next::Entry(gone(now)));
                 }
                 _ => {}
             }
@@ -324,7 +323,7 @@ impl Draft {
         store: &Store,
         base: u64,
         bytecode: Vec<(String, Vec<u8>)>,
-    ) -> Result<(u64, Vec<u64>, Option<u64>), ZoneFull> {
+    ) -> Result<(u64, Vec<u64>, Option<u64>), Refused> {
         let number = store.count(Word::Next);
         for (file, stamp) in &self.stamps {
             if let Some(entry) = self.base.get_mut(file) {
@@ -338,7 +337,11 @@ impl Draft {
             .collect();
         let mut fresh = Vec::new();
         // One hold of the lock: what is in the zone is reachable when it is let go.
-        let written = store.locked(|shelf: &Shelf| {
+        let written: Result<bool, ZoneFull> = store.locked(|shelf: &Shelf| {
+            // What lies there may be the candidate of whoever has taken the turn.
+            if !store.has_turn() {
+                return Ok(false);
+            }
             for (file, next) in self.next {
                 let before = self.base.get(&file).cloned();
                 let after = match next {
@@ -360,10 +363,17 @@ impl Draft {
             let modules = self.modules.into_iter().collect();
             let candidate = Candidate { number, base, changes, bytecode, modules, dependents: self.dependents };
             shelf.write(Word::NextManifest, &manifest)?;
-            shelf.write(Word::Change, &candidate).inspect_err(|_| shelf.clear(Word::NextManifest))
+            shelf.write(Word::Change, &candidate).inspect_err(|_| shelf.clear(Word::NextManifest))?;
+            Ok(true)
         });
-        written.inspect_err(|_| free(store, &fresh))?;
-        Ok((number, fresh, self.restored))
+        match written {
+            Ok(true) => Ok((number, fresh, self.restored)),
+            Ok(false) => Err(Refused::rejected(RELOADED)),
+            Err(full) => {
+                free(store, &fresh);
+                Err(Refused::rejected(&full.to_string()))
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::vm::Live;
 use super::Settings;
 use super::make::{Made, Offer, Order, make};
 use super::report::{Change, Generation, Published, Refused, State};
-use super::store::{SlotWord, Store, Word};
+use super::store::{RELOADED, SlotWord, Store, Word};
 
 /// How often the publisher looks for workers that died, and a waiting one for its turn, if nothing wakes it before.
 const TICK: Duration = Duration::from_millis(20);
@@ -200,8 +200,8 @@ impl Publisher {
         let offered = told.map_err(|full| full.to_string()).and_then(|()| {
             self.store.locked(|_| {
                 // Under the lock, as it is by which a reload of nginx takes the turn away.
-                if self.store.load(Word::Publisher) != pid() as u64 {
-                    return Err("nginx was reloaded meanwhile".to_owned());
+                if !self.store.has_turn() {
+                    return Err(RELOADED.to_owned());
                 }
                 self.store.store(Word::Candidate, offer.number);
                 Ok(())
@@ -221,6 +221,9 @@ impl Publisher {
 
     /// What the workers say of the candidate; none as long as one has not said it.
     fn reports(&self, offer: &Offer, deadline: Instant) -> Option<Result<Vec<String>, Refused>> {
+        if !self.store.has_turn() {
+            return Some(Err(Refused::rejected(RELOADED)));
+        }
         let workers = self.store.workers();
         let missing = workers.iter().find(|&&slot| self.store.slot(slot, SlotWord::Reported) != offer.number);
         if let Some(&slot) = missing {
@@ -277,8 +280,8 @@ impl Publisher {
     /// The store that flips every worker.
     fn activate(&self, number: u64) -> Result<(), String> {
         self.store.locked(|shelf| {
-            if self.store.load(Word::Publisher) != pid() as u64 {
-                return Err("nginx was reloaded meanwhile".to_owned());
+            if !self.store.has_turn() {
+                return Err(RELOADED.to_owned());
             }
             self.store.store(Word::Active, number);
             // Each worker tells anew what it has loaded.
@@ -293,7 +296,7 @@ impl Publisher {
         let number = offer.number;
         self.store.locked(|shelf| {
             // Who took the turn away has cleaned up.
-            if self.store.load(Word::Publisher) == pid() as u64 {
+            if self.store.has_turn() {
                 self.store.store(Word::Candidate, 0);
                 shelf.clear(Word::NextManifest);
                 offer.fresh.iter().for_each(|&block| shelf.zone.free(Block(block)));
@@ -303,8 +306,11 @@ impl Publisher {
         let told = self.store.change_history(|history| {
             let mut rejected = record(number, State::Rejected, change, offer.changed.clone());
             rejected.blame(refused);
-            history.retain(|generation| generation.generation != number);
-            history.push(rejected);
+            // In its place: a reload of nginx may have told of a later one.
+            match history.iter_mut().find(|generation| generation.generation == number) {
+                Some(told) => *told = rejected,
+                None => history.push(rejected),
+            }
         });
         log_full(told);
     }

@@ -34,6 +34,17 @@ pub(super) struct Entry {
     pub held: Held,
 }
 
+impl Entry {
+    /// What the disk has in its place, as far as that was looked at: of several rollbacks the last one is held against
+    /// the same disk as the first.
+    pub fn disk(&self) -> Held {
+        match (self.held, self.origin) {
+            (Held::No, Origin::Disk) => Held::Over(self.hash),
+            (held, _) => held,
+        }
+    }
+}
+
 /// What a rollback has put a file before. A watched change leaves it so; a publish on demand takes the disk's again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum Held {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use rpds::HashTrieMap;
 
-use crate::code::{Found, Hash, Root, Seen, Source, Sources, look, strip_root};
+use crate::code::{Found, Hash, Root, Seen, Source, Sources, is_scanned, look, strip_root};
 use crate::nginx::{Block, Level, log_cycle};
 
 use super::record::{Candidate, Entry, Held, Late, Manifest, Origin};
@@ -105,6 +105,10 @@ impl Sources for Snapshot {
             return own;
         }
         Some(self.store.locked(|shelf| shelf.late(self.number, file))?.hash)
+    }
+
+    fn covers(&self, file: &str) -> bool {
+        is_scanned(&self.roots, file)
     }
 
     fn adopt(&self, file: &str, source: Source) -> Source {

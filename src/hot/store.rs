@@ -80,6 +80,8 @@ const SLOT_WORDS: usize = 16;
 pub(super) const SLOTS: usize = (WORDS - FIRST_SLOT) / SLOT_WORDS;
 /// How many rejected candidates are told of.
 const REJECTED_TOLD: usize = 20;
+/// Why a change is refused whose turn was taken away.
+pub(super) const RELOADED: &str = "nginx was reloaded meanwhile";
 
 /// The zone with its layout.
 #[derive(Clone, Copy)]
@@ -165,6 +167,11 @@ impl Store {
     /// Says whether a process takes part and is alive. A pid alone does not tell: the system uses them again.
     pub fn takes_part(&self, pid: u64) -> bool {
         pid != 0 && is_alive(pid) && (0..SLOTS).any(|slot| self.slot(slot, SlotWord::Pid) == pid)
+    }
+
+    /// Says whether it is this process's turn to publish; a reload of nginx takes it away.
+    pub fn has_turn(&self) -> bool {
+        self.load(Word::Publisher) == pid() as u64
     }
 
     /// Runs `call` with the zone's lock held, after what a process left half done, which died with the lock, is mended.

@@ -4,11 +4,14 @@ local prim, ngx, shared = ...
 
 local ffi = require "ffi"
 local type, pcall, error, select, tonumber, pairs = type, pcall, error, select, tonumber, pairs
-local find, sub, gsub, byte, match = string.find, string.sub, string.gsub, string.byte, string.match
+local find, sub, gsub, match, format = string.find, string.sub, string.gsub, string.match, string.format
 local cdef, metatype, load, typeof = ffi.cdef, ffi.metatype, ffi.load, ffi.typeof
+local getinfo = debug.getinfo
 
 -- Declarations that the VM has, by their text with its white space folded.
 local declared = {}
+-- A file and a typedef's name in it → its declaration.
+local typedefs = {}
 
 -- Calls `take` with each top-level declaration of a C text: what stands between semicolons outside of any bracket.
 local function each_declaration(text, take)
@@ -42,26 +45,46 @@ local function each_declaration(text, take)
     return true
 end
 
-local function define(text, level)
+local CHANGED = "C type '%s' is already defined otherwise, a changed C definition needs nginx reload"
+
+-- The name that a typedef declares; of several the last one. Nil for what is no typedef, or one of a function.
+local function typedef_name(key)
+    if sub(key, 1, 8) ~= "typedef " then return end
+    local declarator = gsub(match(key, "^.*}(.*)$") or sub(key, 9), "__[%w_]+ ?%b()", "")
+    if find(declarator, "(", 1, true) then return match(declarator, "^[^(]*%( ?%* ?([%a_][%w_]*) ?%)") end
+    return match(declarator, "([%a_][%w_]*)[%s%d%[%]]*;?$")
+end
+
+local function define(text, source, level)
     local key = match(gsub(text, "%s+", " "), "^ ?(.-) ?$")
-    if key == "" or declared[key] then return end
+    if key == "" then return end
+    -- LuaJIT accepts a second typedef of a name and goes on with the first. Between libraries that is as good as it is
+    -- without us; within one file it is a change that would be lost.
+    local typedef = source and typedef_name(key)
+    local own = typedef and source .. "\0" .. typedef
+    if own and (typedefs[own] or key) ~= key then error(format(CHANGED, typedef), level + 1) end
+    if declared[key] then
+        if own then typedefs[own] = key end
+        return
+    end
     local ok, message = pcall(cdef, text)
     if not ok then
         local name = match(message, "attempt to redefine '(.-)'")
-        if name then
-            message = "C type '" .. name .. "' is already defined otherwise, a changed C definition needs nginx reload"
-        end
+        if name then message = format(CHANGED, name) end
         error(message, level + 1)
     end
     declared[key] = true
+    if own then typedefs[own] = key end
 end
 
 function ffi.cdef(text, ...)
     -- Parameters ($) make the same text mean different things.
     if type(text) ~= "string" or select("#", ...) > 0 then return cdef(text, ...) end
-    local parts = {}
-    if not each_declaration(text, function(part) parts[#parts + 1] = part end) then return define(text, 2) end
-    for i = 1, #parts do define(parts[i], 2) end
+    local parts, caller = {}, getinfo(2, "S")
+    -- By pcall(ffi.cdef, text) no file can be told.
+    local source = caller and caller.what ~= "C" and caller.source
+    if not each_declaration(text, function(part) parts[#parts + 1] = part end) then return define(text, source, 2) end
+    for i = 1, #parts do define(parts[i], source, 2) end
 end
 
 -- Type id → the metatable that LuaJIT has for it for ever; its functions look for the running generation's.
@@ -69,7 +92,16 @@ local lasting = {}
 -- Type id → the running generation's metatable. The VM changes it with the generation.
 shared.metatypes = {}
 
-local function dispatcher(id, event)
+local function dispatcher(id, event, method)
+    if event == "__gc" then
+        -- The object may be of a generation that was rejected; then its type is known to no other.
+        return function(object)
+            local metatable = shared.metatypes[id]
+            local finalize
+            if metatable then finalize = metatable.__gc else finalize = method end
+            if finalize then finalize(object) end
+        end
+    end
     if event == "__index" then
         return function(object, key)
             local index = shared.metatypes[id].__index
@@ -98,9 +130,9 @@ function ffi.metatype(ct, metatable)
     local events = lasting[id] or {}
     for event, method in pairs(metatable) do
         if events[event] == nil then
-            -- A finalizer is bound to an object as it is made; what else is no function is read but once.
-            local calls = event == "__index" or event == "__newindex" or (event ~= "__gc" and type(method) == "function")
-            events[event] = calls and dispatcher(id, event) or method
+            -- What is no function is read but once.
+            local calls = event == "__index" or event == "__newindex" or type(method) == "function"
+            events[event] = calls and dispatcher(id, event, method) or method
         end
     end
     if first then

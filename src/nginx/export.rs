@@ -14,7 +14,7 @@ use super::conf::Conf;
 use super::define::Variable;
 use super::directive::Directive;
 use super::entry::{Handler, register_content};
-use super::log::{Level, log_cycle};
+use super::log::{Level, log_cycle, while_installing};
 use super::process::worker_count_of;
 
 /// The configuration structures of the module and the directives that fill them.
@@ -189,7 +189,8 @@ impl<L: Lifecycle> Glue<L> {
     unsafe extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_t {
         // SAFETY: nginx passes the new cycle with its configuration; `ngx_cycle` is still the one before.
         let workers = unsafe { worker_count_of(cycle) };
-        Self::process_call(cycle, |main| L::init_module(main, workers))
+        // SAFETY: the new cycle's log is open by now, and the call catches panics.
+        unsafe { while_installing((*cycle).log, || Self::process_call(cycle, |main| L::init_module(main, workers))) }
     }
 
     unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {

@@ -1,6 +1,8 @@
 //! nginx's error log.
 
 use std::ffi::c_char;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use ngx::ffi::*;
 
@@ -38,6 +40,21 @@ impl Level {
     }
 }
 
+/// The log of the cycle that is being installed. Until that is done `ngx_cycle` is the one before or, at the start, one
+/// that writes to standard error.
+static INSTALLING: AtomicPtr<ngx_log_t> = AtomicPtr::new(null_mut());
+
+/// Makes a new cycle's log the one of [`Log::cycle`] while `call` runs.
+///
+/// # Safety
+/// The log must be valid until `call` returns.
+pub(super) unsafe fn while_installing<T>(log: *mut ngx_log_t, call: impl FnOnce() -> T) -> T {
+    INSTALLING.store(log, Ordering::Relaxed);
+    let result = call();
+    INSTALLING.store(null_mut(), Ordering::Relaxed);
+    result
+}
+
 /// A log that lines can be written to.
 pub struct Log(*mut ngx_log_t);
 
@@ -50,6 +67,10 @@ impl Log {
 
     /// The log of the cycle.
     pub fn cycle() -> Self {
+        let installing = INSTALLING.load(Ordering::Relaxed);
+        if !installing.is_null() {
+            return Self(installing);
+        }
         // SAFETY: `ngx_cycle` is set before the module is loaded.
         Self(unsafe { (*ngx_cycle).log })
     }

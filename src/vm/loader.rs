@@ -121,7 +121,14 @@ pub fn find_module(
     name: &str,
 ) -> Result<Result<(Function, String), String>, Failure> {
     let mut tried = String::new();
-    for file in candidates(package_path, name) {
+    let sources = &environment.generation.sources;
+    let mut files = candidates(package_path, name);
+    // One that has come to the disk since then does not stand before one that the generation has: workers would differ.
+    if let Some(known) = files.iter().position(|file| sources.hash(file).is_some()) {
+        let mut place = 0..;
+        files.retain(|file| place.next() >= Some(known) || !sources.covers(file));
+    }
+    for file in files {
         let source = match read_module(environment, &file) {
             Ok(source) => source,
             Err(PathError::NotFound) => {

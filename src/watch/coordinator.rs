@@ -1,17 +1,14 @@
 //! Watches the code roots and hints when changes have settled. Whoever is told scans: what is on the disk is the truth.
 //!
 //! ```text
-//! inotify ──► notify's thread ──► watcher's thread ──► Quiet: when to tell
-//! (hints)     drops reads         Places: what to      stamp: where inotify is blind
-//!                                 watch, and again
-//!                                 after each swap
+//! inotify ──► notify's thread ──► watcher's thread ──► Quiet ──► tell
+//!             drops reads         │                    when it is told
+//!                                 └► Reach ──► Places: where the roots lead
+//!                                    what is   stamp:  where inotify is blind
+//!                                    watched
 //! ```
-//!
-//! Each directory is watched on its own rather than recursively by notify, which stops at the first directory that it
-//! may not read, or that vanishes meanwhile, and leaves the rest of the tree unwatched.
 
 use std::any::Any;
-use std::collections::{BTreeSet, HashSet};
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -22,12 +19,11 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
-use notify::{Config, ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use walkdir::WalkDir;
+use notify::{Config, Event, EventKind, RecommendedWatcher, Watcher};
 
-use super::places::Places;
 use super::quiet::{GivenUp, Pace, Quiet};
-use super::stamp::{remote, stamp};
+use super::reach::Reach;
+use super::stamp::remote;
 
 /// How long a file that was written to and not closed holds back the others.
 const HOLD: Duration = Duration::from_secs(10);
@@ -41,9 +37,6 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Looking takes at most one part in this many of the time.
 const LOOK_SHARE: u32 = 5;
-
-/// How often places are sought again that change while they are being watched.
-const MOST_TRIES: usize = 8;
 
 /// What the watcher has to tell.
 #[derive(Debug)]
@@ -118,8 +111,6 @@ impl Drop for Watch {
     }
 }
 
-type Open = fn(Sender<Message>) -> notify::Result<Box<dyn Watcher + Send>>;
-
 /// What the watcher takes from the system; tests have their own.
 pub(super) struct System {
     /// When to tell.
@@ -127,7 +118,7 @@ pub(super) struct System {
     /// How often to look.
     pub look: Duration,
     /// Makes the source of events.
-    pub open: Open,
+    pub open: fn(Sender<Message>) -> notify::Result<Box<dyn Watcher + Send>>,
     /// Names a file system that is to be polled.
     pub remote: fn(&Path) -> Option<&'static str>,
 }
@@ -179,21 +170,14 @@ enum Doubt {
 
 /// The watcher's thread.
 struct Coordinator<'a> {
-    system: System,
-    roots: Vec<PathBuf>,
+    pace: Pace,
+    look: Duration,
     tell: &'a dyn Fn(Hint),
-    stop: Arc<AtomicBool>,
     quiet: Quiet,
-    /// None when everything is polled.
-    source: Option<Box<dyn Watcher + Send>>,
-    places: Places,
+    reach: Reach,
     doubt: Doubt,
-    watched: HashSet<PathBuf>,
-    polled: BTreeSet<PathBuf>,
-    stamp: u64,
     /// The stamp has changed at the last look: whether more changes follow, only the next one can tell.
     unconfirmed: bool,
-    noted: HashSet<String>,
 }
 
 impl<'a> Coordinator<'a> {
@@ -204,37 +188,20 @@ impl<'a> Coordinator<'a> {
         stop: Arc<AtomicBool>,
         inbox: Sender<Message>,
     ) -> Self {
-        let opened = (system.open)(inbox);
-        let mut coordinator = Self {
-            quiet: Quiet::new(system.pace),
-            system,
-            roots,
-            tell,
-            stop,
-            source: None,
-            places: Places::default(),
-            doubt: Doubt::None,
-            watched: HashSet::new(),
-            polled: BTreeSet::new(),
-            stamp: 0,
-            unconfirmed: false,
-            noted: HashSet::new(),
-        };
-        match opened {
-            Ok(source) => coordinator.source = Some(source),
-            Err(error) => coordinator.poll_all(&format!("inotify is not available ({error})")),
-        }
-        coordinator
+        let System { pace, look, open, remote } = system;
+        let reach = Reach::new(open(inbox), remote, look, roots, stop);
+        Self { pace, look, tell, quiet: Quiet::new(pace), reach, doubt: Doubt::None, unconfirmed: false }
     }
 
     fn run(mut self, messages: &Receiver<Message>, ready: impl FnOnce()) {
         self.watch_again();
         // What was there from the start is no change.
-        self.quiet = Quiet::new(self.system.pace);
+        self.quiet = Quiet::new(self.pace);
         self.unconfirmed = false;
         ready();
-        let mut next_look = Instant::now() + self.system.look;
+        let mut next_look = Instant::now() + self.look;
         loop {
+            self.tell_notes();
             let due = self.quiet.due().filter(|_| !self.unconfirmed).map_or(next_look, |due| due.min(next_look));
             match messages.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Ok(Message::Event(event)) => self.heed(event),
@@ -247,7 +214,7 @@ impl<'a> Coordinator<'a> {
             let now = Instant::now();
             if now >= next_look {
                 self.look();
-                next_look = Instant::now() + self.system.look.max(now.elapsed() * LOOK_SHARE);
+                next_look = Instant::now() + self.look.max(now.elapsed() * LOOK_SHARE);
             }
             if !self.settle(messages) {
                 return;
@@ -266,7 +233,7 @@ impl<'a> Coordinator<'a> {
         // A swapped release is watched at once, not when all is quiet: its files may be in the middle of being written.
         match self.doubt {
             Doubt::None => {}
-            Doubt::Places if Places::find(&self.roots) == self.places => self.doubt = Doubt::None,
+            Doubt::Places if self.reach.is_current() => self.doubt = Doubt::None,
             _ => self.watch_again(),
         }
         true
@@ -278,23 +245,22 @@ impl<'a> Coordinator<'a> {
             return true;
         }
         // notify answers after the events that it has read: those that happened before this are in the inbox then.
-        if let Some(source) = &mut self.source {
-            let _ = source.configure(Config::default());
-        }
+        self.reach.await_events();
         if !self.heed_all(messages) {
             return false;
         }
         let is_there = |path: &Path| path.symlink_metadata().is_ok();
         for GivenUp { path, steady } in self.quiet.give_up(Instant::now(), is_there) {
             let path = path.display();
-            let Pace { hold, longest, .. } = self.system.pace;
-            self.note(match steady {
+            let Pace { hold, longest, .. } = self.pace;
+            self.reach.note(match steady {
                 true => format!("{path} has been written to for {longest:?}; not waiting for it until it is closed"),
                 false => format!("{path} has not been closed for {hold:?} after it was written to; not waiting for it"),
             });
         }
         if !self.unconfirmed && self.quiet.is_quiet(Instant::now()) {
             self.quiet.told();
+            self.tell_notes();
             (self.tell)(Hint::Quiet);
         }
         true
@@ -302,25 +268,21 @@ impl<'a> Coordinator<'a> {
 
     /// Looks for what inotify does not tell.
     fn look(&mut self) {
-        if Places::find(&self.roots) != self.places {
+        if !self.reach.is_current() {
             self.watch_again();
         }
-        let before = self.stamp;
-        self.unconfirmed = self.take_stamp() && self.stamp != before;
+        self.unconfirmed = self.reach.stamp_changed();
         if self.unconfirmed {
             self.quiet.changed(Instant::now());
         }
     }
 
-    /// False if it was interrupted.
-    fn take_stamp(&mut self) -> bool {
-        let taken = stamp(&self.polled, || self.is_stopping());
-        self.stamp = taken.unwrap_or(self.stamp);
-        taken.is_some()
-    }
-
-    fn is_stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    /// Watches where the roots lead now.
+    fn watch_again(&mut self) {
+        self.reach.watch_again(self.doubt == Doubt::Watches);
+        self.doubt = Doubt::None;
+        self.quiet.keep(|path| self.reach.places().cover(path));
+        self.quiet.changed(Instant::now());
     }
 
     fn heed(&mut self, event: notify::Result<Event>) {
@@ -328,7 +290,7 @@ impl<'a> Coordinator<'a> {
         let event = match event {
             Ok(event) => event,
             Err(error) => {
-                self.note(format!("watching the code roots: {error}"));
+                self.reach.note(format!("watching the code roots: {error}"));
                 Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan)
             }
         };
@@ -339,14 +301,14 @@ impl<'a> Coordinator<'a> {
         }
         let Some(path) = event.paths.first() else { return };
         let left = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)));
-        if left && self.places.is_start(path) {
+        if left && self.reach.places().is_start(path) {
             self.doubt = Doubt::Watches;
             self.quiet.changed(now);
         }
-        if !self.places.cover(path) {
+        if !self.reach.places().cover(path) {
             return;
         }
-        if self.doubt == Doubt::None && self.places.is_name(path) {
+        if self.doubt == Doubt::None && self.reach.places().is_name(path) {
             self.doubt = Doubt::Places;
         }
         match event.kind {
@@ -367,7 +329,7 @@ impl<'a> Coordinator<'a> {
             _ => {
                 self.quiet.touched(path, now);
                 // A directory that may be read only now.
-                if !self.watched.contains(path) {
+                if !self.reach.is_watched(path) {
                     self.appeared(path, now);
                 }
             }
@@ -378,118 +340,14 @@ impl<'a> Coordinator<'a> {
     /// the next quiet sees them.
     fn appeared(&mut self, path: &Path, now: Instant) {
         self.quiet.changed(now);
-        if self.places.trees.keys().any(|tree| path.starts_with(tree)) && is_directory(path) {
-            self.watch_tree(path);
+        if self.reach.places().is_in_tree(path) && is_directory(path) {
+            self.reach.watch_tree(path);
             self.quiet.changed(Instant::now());
         }
     }
 
-    /// Finds the places again and watches them.
-    fn watch_again(&mut self) {
-        for _ in 0..MOST_TRIES {
-            let places = Places::find(&self.roots);
-            let before = std::mem::replace(&mut self.places, places);
-            let everything = self.doubt == Doubt::Watches;
-            self.doubt = Doubt::None;
-            // Before anything is watched anew: a directory that was renamed has one watch for both names.
-            let stale = self.watched.extract_if(|path| everything || !self.places.watch_as(&before, path));
-            for path in stale {
-                if let Some(source) = &mut self.source {
-                    // Fails where the directory is gone.
-                    let _ = source.unwatch(&path);
-                }
-            }
-            self.polled.clear();
-            for directory in self.places.names.keys().cloned().collect::<Vec<_>>() {
-                self.watch_directory(&directory);
-            }
-            for tree in self.places.trees.keys().cloned().collect::<Vec<_>>() {
-                self.watch_tree(&tree);
-            }
-            for file in self.places.files.clone() {
-                match (self.system.remote)(&file) {
-                    Some(system) => self.poll(&file, system),
-                    None if self.source.is_none() => _ = self.polled.insert(file),
-                    None => {}
-                }
-            }
-            // What was swapped before it was watched was not told of.
-            if Places::find(&self.roots) == self.places || self.is_stopping() {
-                break;
-            }
-        }
-        self.quiet.keep(|path| self.places.cover(path));
-        self.unconfirmed = self.take_stamp() && !self.polled.is_empty();
-        self.quiet.changed(Instant::now());
-    }
-
-    /// Watches a directory and all below.
-    fn watch_tree(&mut self, tree: &Path) {
-        let mut entries = WalkDir::new(tree).follow_links(false).into_iter();
-        while let Some(entry) = entries.next() {
-            if self.source.is_none() {
-                self.polled.insert(tree.to_owned());
-                return;
-            }
-            if self.is_stopping() {
-                return;
-            }
-            // What vanished meanwhile, or may not be read.
-            let Ok(entry) = entry else { continue };
-            if !entry.file_type().is_dir() {
-                continue;
-            }
-            match (self.system.remote)(entry.path()) {
-                Some(system) => {
-                    self.poll(entry.path(), system);
-                    entries.skip_current_dir();
-                }
-                None => self.watch_directory(entry.path()),
-            }
-        }
-    }
-
-    fn watch_directory(&mut self, path: &Path) {
-        let Some(source) = &mut self.source else { return };
-        let Err(error) = source.watch(path, RecursiveMode::NonRecursive) else {
-            self.watched.insert(path.to_owned());
-            return;
-        };
-        match error.kind {
-            ErrorKind::MaxFilesWatch => {
-                self.poll_all("there are too few inotify watches (sysctl fs.inotify.max_user_watches)");
-            }
-            // It vanished; its parent tells of that.
-            ErrorKind::PathNotFound => {}
-            ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            _ => self.note_once(format!("changes in {} are not seen: {error}", path.display())),
-        }
-    }
-
-    /// Polls one directory or file.
-    fn poll(&mut self, path: &Path, system: &str) {
-        if self.polled.insert(path.to_owned()) {
-            let (path, look) = (path.display(), self.system.look);
-            self.note_once(format!("{path} is polled each {look:?}: inotify does not see all changes on {system}"));
-        }
-    }
-
-    /// Polls everything from now on.
-    fn poll_all(&mut self, why: &str) {
-        self.note(format!("the code roots are polled each {:?}: {why}", self.system.look));
-        self.source = None;
-        self.watched.clear();
-        self.polled.extend(self.places.trees.keys().chain(&self.places.files).cloned());
-    }
-
-    fn note(&self, text: String) {
-        (self.tell)(Hint::Note(text));
-    }
-
-    fn note_once(&mut self, text: String) {
-        if self.noted.insert(text.clone()) {
-            self.note(text);
-        }
+    fn tell_notes(&mut self) {
+        self.reach.take_notes().into_iter().for_each(|note| (self.tell)(Hint::Note(note)));
     }
 }
 
@@ -511,4 +369,33 @@ fn is_directory(path: &Path) -> bool {
 fn text_of(panic: &(dyn Any + Send)) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
     owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::fs;
+
+    #[test]
+    fn polling_waits_until_the_stamp_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let quiets = Cell::new(0);
+        let tell = |hint| quiets.set(quiets.get() + u32::from(matches!(hint, Hint::Quiet)));
+        let system = System { open: |_| Err(notify::Error::generic("none")), ..System::new(Duration::ZERO) };
+        let (inbox, messages) = channel();
+        let roots = vec![root.path().to_owned()];
+        let mut coordinator = Coordinator::new(system, roots, &tell, Arc::default(), inbox);
+        coordinator.watch_again();
+        coordinator.quiet = Quiet::new(coordinator.pace);
+        // What is written before a look, and how many quiets there were after it.
+        for (text, want) in [("", 0), ("half", 0), ("half and whole", 0), ("", 1), ("", 1), ("again", 1), ("", 2)] {
+            if !text.is_empty() {
+                fs::write(root.path().join("a.lua"), text).unwrap();
+            }
+            coordinator.look();
+            assert!(coordinator.settle(&messages));
+            assert_eq!(quiets.get(), want, "{text}");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 mod coordinator;
 mod places;
 mod quiet;
+mod reach;
 mod stamp;
 #[cfg(test)]
 mod tests;

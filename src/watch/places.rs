@@ -86,7 +86,12 @@ impl Places {
 
     /// Says whether a change of this path matters.
     pub fn cover(&self, path: &Path) -> bool {
-        self.is_name(path) || self.tree_of(path).is_some()
+        self.is_name(path) || self.is_in_tree(path)
+    }
+
+    /// Says whether the path is a tree or in one.
+    pub fn is_in_tree(&self, path: &Path) -> bool {
+        self.tree_of(path).is_some()
     }
 
     /// Says whether other paths may hang on this one.

@@ -121,8 +121,11 @@ impl Quiet {
     pub fn moved_to(&mut self, path: &Path, cookie: Option<usize>, now: Instant) {
         self.take_below(path);
         if let Some(moving) = self.moving.take_if(|moving| Some(moving.cookie) == cookie) {
-            // Joining an empty path would add a slash, and Path's equality overlooks it.
-            self.writing.extend(moving.writing.into_iter().map(|(file, writing)| (path.join(file), writing)));
+            let renamed = |file: PathBuf| match file.as_os_str().is_empty() {
+                true => path.to_owned(),
+                false => path.join(file),
+            };
+            self.writing.extend(moving.writing.into_iter().map(|(file, writing)| (renamed(file), writing)));
         }
         self.changed(now);
     }
@@ -193,8 +196,10 @@ mod tests {
     }
     use Event::*;
 
+    type Events<'a> = &'a [(u64, Event)];
+
     /// Lets the events happen and says when (ms) it was quiet, and what was given up on.
-    fn rest(events: &[(u64, Event)]) -> (Vec<u64>, Vec<(&'static str, bool)>) {
+    fn rest(events: Events) -> (Vec<u64>, Vec<(&'static str, bool)>) {
         let start = Instant::now();
         let mut quiet = Quiet::new(PACE);
         let (mut quiets, mut given_up) = (Vec::new(), Vec::new());
@@ -230,7 +235,7 @@ mod tests {
 
     #[test]
     fn quiet_comes_when_all_is_at_rest() {
-        let cases: &[(&str, &[(u64, Event)], u64)] = &[
+        let cases: &[(&str, Events, u64)] = &[
             ("one change", &[(0, Changed)], 50),
             ("the last change counts", &[(0, Changed), (40, Changed), (80, Changed)], 130),
             ("a touch", &[(0, Touched("/a"))], 50),
@@ -272,17 +277,19 @@ mod tests {
         let [touched, closed] = [Touched("/log"), Closed("/log")].map(|event| [&log[..], &[(91_000, event)]].concat());
         let again = [&closed[..], &[(92_000, Written("/log")), (92_500, Closed("/log"))]].concat();
         let paused = [(0, Written("/a")), (11_000, Written("/a")), (11_500, Closed("/a"))];
-        let (silent, steady) = (("/a", false), ("/log", true));
-        let cases: &[(&str, &[(u64, Event)], &[u64], &[(&str, bool)])] = &[
-            ("never closed", &[(0, Written("/a"))], &[10_000], &[silent]),
-            ("written again", &[(0, Written("/a")), (9_000, Written("/a"))], &[19_000], &[silent]),
-            ("touched", &[(0, Written("/a")), (9_000, Touched("/a"))], &[19_000], &[silent]),
-            ("others changed", &[(0, Written("/a")), (9_980, Changed)], &[10_030], &[silent]),
-            ("goes on after a pause", &paused, &[10_000, 11_550], &[silent]),
-            ("written for ever", &log, &[60_000], &[steady]),
-            ("and touched", &touched, &[60_000], &[steady]),
-            ("and closed at last", &closed, &[60_000, 91_050], &[steady]),
-            ("and written anew", &again, &[60_000, 91_050, 92_550], &[steady]),
+        const SILENT: (&str, bool) = ("/a", false);
+        const STEADY: (&str, bool) = ("/log", true);
+        type Case<'a> = (&'static str, Events<'a>, &'static [u64], &'static [(&'static str, bool)]);
+        let cases: &[Case] = &[
+            ("never closed", &[(0, Written("/a"))], &[10_000], &[SILENT]),
+            ("written again", &[(0, Written("/a")), (9_000, Written("/a"))], &[19_000], &[SILENT]),
+            ("touched", &[(0, Written("/a")), (9_000, Touched("/a"))], &[19_000], &[SILENT]),
+            ("others changed", &[(0, Written("/a")), (9_980, Changed)], &[10_030], &[SILENT]),
+            ("goes on after a pause", &paused, &[10_000, 11_550], &[SILENT]),
+            ("written for ever", &log, &[60_000], &[STEADY]),
+            ("and touched", &touched, &[60_000], &[STEADY]),
+            ("and closed at last", &closed, &[60_000, 91_050], &[STEADY]),
+            ("and written anew", &again, &[60_000, 91_050, 92_550], &[STEADY]),
             ("changes without a pause", &steps(0..=70_000, 20, Changed), &[60_000, 70_050], &[]),
         ];
         for (name, events, quiets, given_up) in cases {

@@ -14,15 +14,21 @@ use Time::HiRes qw(time sleep);
 
 my $DEADLINE = 10;    # seconds that anything may take
 
-# new(workers => N, http => TEXT, server => TEXT, files => {NAME => TEXT}): writes the files, starts nginx.
+# new(workers => N, http => TEXT, server => TEXT, files => {NAME => TEXT}, links => {NAME => TARGET}): writes the files
+# and symlinks, starts nginx.
 # In both texts %ROOT% is the server root.
 sub new {
     my ($class, %option) = @_;
     my $directory = File::Temp->newdir('hotlua-XXXXXX', TMPDIR => 1);
     my $self = bless { directory => $directory, root => "$directory", workers => $option{workers} // 2 }, $class;
     chmod 0755, $self->{root};
-    make_path("$self->{root}/logs", "$self->{root}/lua");
+    make_path("$self->{root}/logs", "$self->{root}/lua", "$self->{root}/marks");
+    # Where scripts tell that they are somewhere, whoever the workers are.
+    chmod 0777, "$self->{root}/marks";
     $self->write($_, $option{files}{$_}) for sort keys %{ $option{files} // {} };
+    for my $name (sort keys %{ $option{links} // {} }) {
+        symlink $option{links}{$name}, "$self->{root}/$name" or croak "$name: $!";
+    }
     $self->{port} = free_port();
     my ($http, $server) = map { (my $text = $_ // '') =~ s/%ROOT%/$self->{root}/g; $text } @option{qw(http server)};
     my $modules = join '', map { "load_module $_;\n" } split ' ', $ENV{TEST_NGINX_LOAD_MODULES} // '';
@@ -84,6 +90,42 @@ sub control {
     my $reply = eval { JSON::PP::decode_json($response->{content}) };
     return ($response->{status}, $reply // { error => "no JSON: $response->{content}" });
 }
+
+# Sends a request whose answer is not waited for; `finish` reads it. Meanwhile it stays on the generation that it began on.
+sub begin {
+    my ($self, $path) = @_;
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Timeout => $DEADLINE)
+        or croak "connect: $@";
+    print $socket "GET $path HTTP/1.0\r\nHost: test\r\n\r\n";
+    $socket->flush;
+    return $socket;
+}
+
+# The body that a request of `begin` is answered with.
+sub finish {
+    my ($self, $socket) = @_;
+    local $SIG{ALRM} = sub { croak "no answer within $DEADLINE s" };
+    alarm $DEADLINE;
+    my $answer = do { local $/; <$socket> } // '';
+    alarm 0;
+    return $answer =~ s/\A.*?\r\n\r\n//sr;
+}
+
+# Reloads nginx, and returns when all workers are new ones.
+sub reload {
+    my ($self) = @_;
+    my %before = map { $_ => 1 } $self->worker_pids;
+    $self->signal('HUP');
+    $self->wait_for('new workers', sub {
+        my @now = $self->worker_pids;
+        return @now == $self->{workers} && !grep { $before{$_} } @now;
+    });
+    return;
+}
+
+sub publish { my ($self, $query) = @_; return $self->control(POST => 'publish' . ($query ? "?$query" : '')) }
+
+sub rollback { my ($self, $query) = @_; return $self->control(POST => 'rollback' . ($query ? "?$query" : '')) }
 
 sub invalidate { my ($self, $query) = @_; return $self->control(POST => "invalidate?$query") }
 
