@@ -81,7 +81,7 @@ pub fn installed(main: &mut MainConf, workers: usize) -> Result<(), String> {
         return Err(format!("{workers} workers are more than the {} that can follow a change", hot::MOST_WORKERS));
     }
     let package_path = runtime.live.vm.package_path().map_err(|failure| failure.to_string())?;
-    let cycle = hot::configured(zone, &changes.settings, package_path)?;
+    let cycle = hot::configured(zone, &changes.settings, package_path);
     let wake = WAKE.with_borrow(|wake| wake.extended(workers))?;
     WAKE.set(wake.clone());
     changes.installed.set((cycle, Rc::new(wake))).map_err(|_| "the configuration was installed twice".to_owned())

@@ -73,7 +73,7 @@ pub fn plan_roots(paths: Vec<PathBuf>, given: bool, zone_size: usize) -> Result<
 
 /// Publishes the snapshot of a new configuration. One that is rejected leaves the last good generation active for the
 /// new workers; the first one starts in any case.
-pub(super) fn begin(store: Store, settings: &Settings, package_path: String) -> Result<(), String> {
+pub(super) fn begin(store: Store, settings: &Settings, package_path: String) {
     let keep = settings.keep;
     seize_turn(&store, keep);
     store.count(Word::Cycle);
@@ -87,27 +87,31 @@ pub(super) fn begin(store: Store, settings: &Settings, package_path: String) -> 
     let change = Change { what, actor: "nginx".into(), reason: reason.into() };
     let (roots, tracked) = (settings.roots.clone(), settings.tracked.clone());
     let order = Order { store, roots, tracked, package_path, change };
-    let begun = match make(&order) {
-        Ok(Made::Offer(offer)) => {
-            activate(&store, &order.change, offer, keep);
-            Ok(())
-        }
-        Ok(Made::Nothing { .. }) => Ok(()),
-        Err(refused) if is_first => Err(format!("the code roots cannot be loaded: {refused}")),
+    match make(&order) {
+        Ok(Made::Offer(offer)) => activate(&store, &order.change, offer, keep),
+        Ok(Made::Nothing { .. }) => {}
         Err(refused) => {
-            let (number, active) = (store.count(Word::Next), store.load(Word::Active));
-            let text = format!("nginx was reloaded, but its code is rejected: {refused}; generation {active} stays active");
-            log_cycle(Level::Alert, text.as_bytes());
+            let number = store.count(Word::Next);
+            if is_first {
+                // nginx exits where this fails, which at a reload would end a server that runs.
+                store.store(Word::Active, number);
+                let text = format!("the code roots cannot be taken whole, files are read when they are needed: {refused}");
+                log_cycle(Level::Alert, text.as_bytes());
+            } else {
+                let active = store.load(Word::Active);
+                let text =
+                    format!("nginx was reloaded, but its code is rejected: {refused}; generation {active} stays active");
+                log_cycle(Level::Alert, text.as_bytes());
+            }
+            let state = if is_first { State::Active } else { State::Rejected };
             log_full(store.change_history(|history| {
-                let mut rejected = record(number, State::Rejected, &order.change, Vec::new());
-                rejected.blame(&refused);
-                history.push(rejected);
+                let mut refusal = record(number, state, &order.change, Vec::new());
+                refusal.blame(&refused);
+                history.push(refusal);
             }));
-            Ok(())
         }
-    };
+    }
     store.store(Word::Publisher, 0);
-    begun
 }
 
 fn activate(store: &Store, change: &Change, offer: Offer, keep: usize) {

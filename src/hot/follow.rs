@@ -177,7 +177,7 @@ impl Follower {
         if let Some(own) = own.filter(|snapshot| snapshot.number() == active) {
             return own;
         }
-        let manifest = self.store.locked(|shelf| shelf.manifest());
+        let manifest = self.store.manifest();
         let snapshot = Rc::new(Snapshot::new(self.store, &self.roots, manifest));
         self.snapshot.replace(Some(Rc::clone(&snapshot)));
         snapshot
@@ -226,12 +226,8 @@ impl Follower {
 
     fn catch_up(&self) -> Result<Rc<Environment>, Refused> {
         self.snapshot.take();
-        // Under one lock, so that the sources stay of just the generation that the manifest is of.
-        let manifest = self.store.locked(|shelf| {
-            let manifest = shelf.manifest();
-            self.store.set_slot(self.slot, SlotWord::Generation, manifest.number);
-            manifest
-        });
+        // Told under the same lock, so that the sources stay of just the generation that the manifest is of.
+        let manifest = self.store.manifest_for(self.slot);
         let snapshot = Snapshot::new(self.store, &self.roots, manifest);
         let any = Candidate { dependents: true, ..Candidate::default() };
         successor(&self.live, snapshot, &any).map(|(next, _)| next)

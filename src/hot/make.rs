@@ -13,6 +13,8 @@ use super::report::{Change, Module, Refused, What};
 use super::resolve;
 use super::store::{RELOADED, Shelf, Store, Word};
 
+/// Why a candidate is rejected whose publisher has lost the turn.
+
 /// What making a candidate needs.
 pub(super) struct Order {
     /// The zone.
@@ -79,11 +81,10 @@ struct Draft {
 /// Makes the candidate.
 pub(super) fn make(order: &Order) -> Result<Made, Refused> {
     let store = order.store;
-    let (base, late) = store.locked(|shelf| {
-        let manifest = shelf.manifest();
-        (manifest.clone(), shelf.all_late(manifest.number))
-    });
+    // Nobody else activates meanwhile: it is this one's turn.
+    let base = store.manifest();
     let number = base.number;
+    let late = store.locked(|shelf| shelf.all_late(number));
     let late: Vec<(String, Entry)> = late.into_iter().map(|late| (late.file, late.entry)).collect();
     let mut draft = Draft {
         base: base.entries.into_iter().chain(late.iter().cloned()).collect(),
@@ -115,9 +116,11 @@ pub(super) fn make(order: &Order) -> Result<Made, Refused> {
         }
     }
     draft.drop_unchanged();
-    let (bytecode, mut broken) = draft.compile();
+    let (mut bytecode, mut broken) = draft.compile();
     if order.change.what == What::First {
         draft.forced = true;
+        // No worker prepares it, and the zone has better use for the room.
+        bytecode.clear();
     } else if !broken.is_empty() {
         return Err(broken.swap_remove(0));
     }
@@ -305,6 +308,10 @@ impl Draft {
             return;
         }
         let noted = store.locked(|shelf| {
+            // What runs may be another generation's by now.
+            if !store.has_turn() {
+                return Ok(());
+            }
             let mut manifest = shelf.manifest();
             for (file, entry) in &mut manifest.entries {
                 if let Some(stamp) = self.stamps.get(file) {
@@ -324,6 +331,7 @@ impl Draft {
         base: u64,
         bytecode: Vec<(String, Vec<u8>)>,
     ) -> Result<(u64, Vec<u64>, Option<u64>), Refused> {
+        let restored = self.restored;
         let number = store.count(Word::Next);
         for (file, stamp) in &self.stamps {
             if let Some(entry) = self.base.get_mut(file) {
@@ -336,12 +344,7 @@ impl Draft {
             .map(|(file, entry)| Changed { file, before: Some(entry.clone()), after: Some(entry) })
             .collect();
         let mut fresh = Vec::new();
-        // One hold of the lock: what is in the zone is reachable when it is let go.
-        let written: Result<bool, ZoneFull> = store.locked(|shelf: &Shelf| {
-            // What lies there may be the candidate of whoever has taken the turn.
-            if !store.has_turn() {
-                return Ok(false);
-            }
+        let write = |shelf: &Shelf, fresh: &mut Vec<u64>| -> Result<(), ZoneFull> {
             for (file, next) in self.next {
                 let before = self.base.get(&file).cloned();
                 let after = match next {
@@ -363,23 +366,21 @@ impl Draft {
             let modules = self.modules.into_iter().collect();
             let candidate = Candidate { number, base, changes, bytecode, modules, dependents: self.dependents };
             shelf.write(Word::NextManifest, &manifest)?;
-            shelf.write(Word::Change, &candidate).inspect_err(|_| shelf.clear(Word::NextManifest))?;
-            Ok(true)
-        });
-        match written {
-            Ok(true) => Ok((number, fresh, self.restored)),
-            Ok(false) => Err(Refused::rejected(RELOADED)),
-            Err(full) => {
-                free(store, &fresh);
-                Err(Refused::rejected(&full.to_string()))
+            shelf.write(Word::Change, &candidate).inspect_err(|_| shelf.clear(Word::NextManifest))
+        };
+        // One hold of the lock: what is in the zone is reachable when it is let go.
+        store.locked(|shelf| {
+            // Whoever took the turn away may have a candidate there.
+            if !store.has_turn() {
+                return Err(Refused::rejected(RELOADED));
             }
-        }
+            write(shelf, &mut fresh).map_err(|full| {
+                fresh.iter().for_each(|&block| shelf.zone.free(Block(block)));
+                Refused::rejected(&full.to_string())
+            })
+        })?;
+        Ok((number, fresh, restored))
     }
-}
-
-/// Frees the sources of a candidate that is none.
-pub(super) fn free(store: &Store, blocks: &[u64]) {
-    store.locked(|shelf| blocks.iter().for_each(|&block| shelf.zone.free(Block(block))));
 }
 
 fn refused(error: String, file: Option<&str>) -> Refused {

@@ -95,10 +95,10 @@ pub const MOST_WORKERS: usize = store::SLOTS / 2;
 
 /// In the master: publishes the snapshot that the workers of a new configuration begin with. Returns the configuration's
 /// number.
-pub fn configured(zone: Zone, settings: &Settings, package_path: String) -> Result<u64, String> {
+pub fn configured(zone: Zone, settings: &Settings, package_path: String) -> u64 {
     let store = Store::new(zone);
-    begin::begin(store, settings, package_path)?;
-    Ok(store.load(Word::Cycle))
+    begin::begin(store, settings, package_path);
+    store.load(Word::Cycle)
 }
 
 /// Makes this worker take part in changes.

@@ -210,7 +210,7 @@ pub(super) fn take_over(live: &Live, next: &Rc<Environment>, candidate: &Candida
 }
 
 fn rejected(failure: &Failure) -> Refused {
-    let place = failure.place();
+    let place = failure.raised_at();
     Refused::Rejected {
         error: failure.message.clone(),
         file: place.map(|(file, _)| file.to_owned()),

@@ -18,6 +18,9 @@ use super::store::{RELOADED, SlotWord, Store, Word};
 /// How often the publisher looks for workers that died, and a waiting one for its turn, if nothing wakes it before.
 const TICK: Duration = Duration::from_millis(20);
 
+/// How many of a rejected candidate's files are told of.
+const CHANGED_TOLD: usize = 100;
+
 type Done = Box<dyn FnOnce(Result<Published, Refused>)>;
 
 /// This worker's publisher.
@@ -225,8 +228,18 @@ impl Publisher {
             return Some(Err(Refused::rejected(RELOADED)));
         }
         let workers = self.store.workers();
-        let missing = workers.iter().find(|&&slot| self.store.slot(slot, SlotWord::Reported) != offer.number);
-        if let Some(&slot) = missing {
+        if workers.is_empty() {
+            // nginx was reloaded and the new workers are about to start: what nobody has prepared is not activated.
+            let none = || Err(Refused::rejected("no worker of the running configuration is there to prepare the candidate"));
+            return (Instant::now() >= deadline).then(none);
+        }
+        let has_reported = |slot: usize| self.store.slot(slot, SlotWord::Reported) == offer.number;
+        if let Some(&slot) = workers.iter().find(|&&slot| !has_reported(slot)) {
+            // One refusal is enough, whatever the others would say.
+            let refusal = workers.iter().filter(|&&slot| has_reported(slot)).find_map(|&slot| self.store.refusal(slot));
+            if let Some(refused) = refusal {
+                return Some(Err(refused));
+            }
             if Instant::now() < deadline {
                 return None;
             }
@@ -304,7 +317,9 @@ impl Publisher {
         });
         log_cycle(Level::Err, format!("candidate {number} was rejected: {refused}").as_bytes());
         let told = self.store.change_history(|history| {
-            let mut rejected = record(number, State::Rejected, change, offer.changed.clone());
+            // Those that are rejected are told of long after; their lists must not fill the zone.
+            let changed = offer.changed.iter().take(CHANGED_TOLD).cloned().collect();
+            let mut rejected = record(number, State::Rejected, change, changed);
             rejected.blame(refused);
             // In its place: a reload of nginx may have told of a later one.
             match history.iter_mut().find(|generation| generation.generation == number) {
@@ -345,7 +360,8 @@ fn take_turn(store: &Store, keep: usize) -> bool {
         if holder == me {
             return true;
         }
-        if holder != 0 && store.takes_part(holder) {
+        // nginx's master has it while it makes the snapshot of a new configuration.
+        if holder != 0 && (store.takes_part(holder) || is_parent(holder)) {
             return false;
         }
         if store.exchange(Word::Publisher, holder, me) {
@@ -355,6 +371,10 @@ fn take_turn(store: &Store, keep: usize) -> bool {
             return true;
         }
     }
+}
+
+fn is_parent(pid: u64) -> bool {
+    rustix::process::getppid().is_some_and(|parent| parent.as_raw_nonzero().get() as u64 == pid)
 }
 
 /// Takes the turn from whoever has it: for nginx's master, which starts a new configuration.

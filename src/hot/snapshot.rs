@@ -65,12 +65,18 @@ impl Snapshot {
                 text: text.into(),
                 bytecode: self.bytecode.get(file).cloned(),
             }),
+            // A candidate that another worker has refused while this one prepares it.
+            _ if self.is_withdrawn() => Found::Gone,
             _ => {
                 let text = format!("the source of {file} in generation {} is lost from the zone", self.number);
                 log_cycle(Level::Alert, text.as_bytes());
                 Found::Gone
             }
         }
+    }
+
+    fn is_withdrawn(&self) -> bool {
+        self.number > self.store.load(Word::Active) && self.number != self.store.load(Word::Candidate)
     }
 
     fn is_in_root(&self, file: &str) -> bool {

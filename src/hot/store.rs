@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use crate::nginx::{Block, Locked, SHARED, WORDS, Zone, ZoneFull, pid};
 
 use super::record::{Candidate, Changed, Dropped, Entry, Kept, Late, Manifest, Pinned, Report};
-use super::report::{Generation, State};
+use super::report::{Generation, Refused, State};
 
 /// A word of the zone that all workers share.
 #[derive(Clone, Copy)]
@@ -185,7 +185,29 @@ impl Store {
 
     /// Decodes what a block word points to.
     pub fn read<T: DeserializeOwned>(&self, word: Word) -> Option<T> {
-        self.locked(|shelf| shelf.read(word))
+        let bytes = self.locked(|shelf| shelf.bytes(word))?;
+        postcard::from_bytes(&bytes).ok()
+    }
+
+    /// The manifest of the active generation. It may be large, so only its bytes are copied under the lock, for which
+    /// other workers' requests may wait.
+    pub fn manifest(&self) -> Manifest {
+        self.manifest_of_active(|_| {})
+    }
+
+    /// The same, for a process that from now on gives it to new requests.
+    pub fn manifest_for(&self, slot: usize) -> Manifest {
+        self.manifest_of_active(|active| self.set_slot(slot, SlotWord::Generation, active))
+    }
+
+    fn manifest_of_active(&self, tell: impl FnOnce(u64)) -> Manifest {
+        let (active, bytes) = self.locked(|shelf| {
+            let active = self.load(Word::Active);
+            tell(active);
+            (active, shelf.word_of_manifest(active).and_then(|word| shelf.bytes(word)))
+        });
+        let manifest = bytes.and_then(|bytes| postcard::from_bytes(&bytes).ok());
+        manifest.unwrap_or(Manifest { number: active, ..Manifest::default() })
     }
 
     /// The older generations that a process still has.
@@ -207,6 +229,11 @@ impl Store {
             shelf.zone.free(Block(block));
             report
         })
+    }
+
+    /// Why a worker refuses the candidate on which it has reported last; none where it does not.
+    pub fn refusal(&self, slot: usize) -> Option<Refused> {
+        self.locked(|shelf| shelf.decode::<Report>(self.slot(slot, SlotWord::Report)))?.err()
     }
 
     /// Leaves a worker's report for the publisher.
@@ -252,6 +279,18 @@ impl Shelf<'_> {
         self.decode(self.store.load(word))
     }
 
+    fn bytes(&self, word: Word) -> Option<Vec<u8>> {
+        self.zone.get(Block(self.store.load(word)))
+    }
+
+    /// Where the manifest of a generation lies. A publisher that died right after the activation has left it with the
+    /// candidate's.
+    fn word_of_manifest(&self, number: u64) -> Option<Word> {
+        // Its number is what a manifest begins with.
+        let number_of = |word| Some(postcard::take_from_bytes::<u64>(&self.bytes(word)?).ok()?.0);
+        [Word::NextManifest, Word::Manifest].into_iter().find(|&word| number_of(word) == Some(number))
+    }
+
     fn decode<T: DeserializeOwned>(&self, block: u64) -> Option<T> {
         let bytes = self.zone.get(Block(block))?;
         postcard::from_bytes(&bytes).ok()
@@ -278,12 +317,11 @@ impl Shelf<'_> {
         Ok(())
     }
 
-    /// The manifest of the active generation. A publisher that died right after the activation has left it with the
-    /// candidate's.
+    /// The manifest of the active generation.
     pub fn manifest(&self) -> Manifest {
         let active = self.store.load(Word::Active);
-        let of = |word| self.read::<Manifest>(word).filter(|manifest| manifest.number == active);
-        of(Word::NextManifest).or_else(|| of(Word::Manifest)).unwrap_or(Manifest { number: active, ..Manifest::default() })
+        let manifest = self.word_of_manifest(active).and_then(|word| self.read(word));
+        manifest.unwrap_or(Manifest { number: active, ..Manifest::default() })
     }
 
     pub fn kept(&self) -> Vec<Kept> {
@@ -320,11 +358,17 @@ impl Shelf<'_> {
 
     /// Makes the candidate that was activated the active generation in all other respects too. Each step may have
     /// been done by a publisher that died after it.
+    ///
+    /// # Errors
+    /// There is no room to keep all earlier generations: the oldest ones were given up. All else is done.
     pub fn settle(&self, keep: usize) -> Result<(), ZoneFull> {
         let active = self.store.load(Word::Active);
         let Some(candidate) = self.read::<Candidate>(Word::Change).filter(|change| change.number == active) else {
             return Ok(());
         };
+        // First what needs no room: the next candidate's manifest goes where this one's lies.
+        self.promote_manifest(active);
+        self.store.store(Word::Candidate, 0);
         let mut dropped = self.dropped();
         let revived: Vec<u64> = candidate.changes.iter().filter_map(|changed| Some(changed.after.as_ref()?.block)).collect();
         dropped.retain(|dropped| !revived.contains(&dropped.block));
@@ -337,8 +381,6 @@ impl Shelf<'_> {
                 dropped.push(Dropped { block: *block, born: *born, until: active });
             }
         }
-        self.write(Word::Dropped, &dropped)?;
-
         let mut kept = self.kept();
         if candidate.base != 0 && !kept.iter().any(|kept| kept.number == candidate.base) {
             let back = candidate.changes.iter().map(|changed| (changed.file.clone(), changed.before.clone())).collect();
@@ -346,25 +388,43 @@ impl Shelf<'_> {
         }
         let surplus = kept.len().saturating_sub(keep);
         kept.drain(..surplus);
-        self.write(Word::Kept, &kept)?;
+        let written = self.keep(&dropped, kept);
 
         for bucket in FIRST_BUCKET..FIRST_SLOT {
             let mut list = self.late_in(bucket);
             let merged = list.iter_mut().filter(|late| !late.merged && revived.contains(&late.entry.block));
-            if merged.map(|late| late.merged = true).count() > 0 {
-                self.replace(bucket, &list)?;
+            if merged.map(|late| late.merged = true).count() > 0 && self.replace(bucket, &list).is_err() {
+                // Their blocks are the manifest's now: a list that says otherwise would free them.
+                self.zone.free(Block(self.store.0.word(bucket).swap(0, SHARED)));
             }
         }
+        written
+    }
 
-        let next = self.store.load(Word::NextManifest);
-        if self.decode::<Manifest>(next).is_some_and(|manifest| manifest.number == active) {
-            let before = self.store.load(Word::Manifest);
+    fn promote_manifest(&self, active: u64) {
+        let (before, next) = (self.store.load(Word::Manifest), self.store.load(Word::NextManifest));
+        if matches!(self.word_of_manifest(active), Some(Word::NextManifest)) {
             self.store.store(Word::Manifest, next);
             self.store.store(Word::NextManifest, 0);
-            self.zone.free(Block(before));
+            // They are the same where a publisher died between the two stores.
+            if before != next {
+                self.zone.free(Block(before));
+            }
         }
-        self.store.store(Word::Candidate, 0);
-        Ok(())
+    }
+
+    /// Writes down what earlier generations have, without the oldest ones where there is no room for all.
+    fn keep(&self, dropped: &Vec<Dropped>, mut kept: Vec<Kept>) -> Result<(), ZoneFull> {
+        let mut lost = Ok(());
+        while let Err(full) = self.write(Word::Dropped, dropped).and_then(|()| self.write(Word::Kept, &kept)) {
+            lost = Err(full);
+            if kept.is_empty() {
+                break;
+            }
+            kept.remove(0);
+            self.clear(Word::Kept);
+        }
+        lost
     }
 
     /// Frees the sources that no generation has which is active, kept or still in some process.

@@ -1,35 +1,51 @@
 -- Globals of generations. A global that a candidate has set while it loaded is generational from then on: each
 -- environment has its own value, which _G shows while that environment runs. All others are shared, as in OpenResty.
 --
--- _G may have a strict metatable, so all access is raw.
+-- _G's metatable goes with them. It may be strict, so all access is raw.
 local prim, ngx, shared = ...
 
 local next, rawget, rawset, rawequal = next, rawget, rawset, rawequal
+local getmetatable, setmetatable = debug.getmetatable, debug.setmetatable
 local G = _G
+
+-- The name that _G's metatable goes by.
+local METATABLE = newproxy(false)
 
 -- Stands for a global that is not set.
 local unset = newproxy(false)
 -- Generational name → the value of the environments that have none of their own: what it was before.
 local generational = {}
 
+local function get(name)
+    if rawequal(name, METATABLE) then return getmetatable(G) end
+    return rawget(G, name)
+end
+
+local function set(name, value)
+    if rawequal(name, METATABLE) then setmetatable(G, value) else rawset(G, name, value) end
+end
+
 -- The globals as they are, for what `claim` finds changed.
 function prim.remember()
     local before = {}
     for name, value in next, G do before[name] = value end
+    before[METATABLE] = getmetatable(G)
     return before
 end
 
 -- Makes the globals generational that were changed since `before`. Says whether there are generational ones.
 function prim.claim(before)
-    for name, value in next, G do
+    local function compare(name, value)
         if generational[name] == nil and not rawequal(value, before[name]) then
             local was = before[name]
             if was == nil then was = unset end
             generational[name] = was
         end
     end
+    for name, value in next, G do compare(name, value) end
+    compare(METATABLE, getmetatable(G))
     for name, was in next, before do
-        if generational[name] == nil and rawget(G, name) == nil then generational[name] = was end
+        if generational[name] == nil and get(name) == nil then generational[name] = was end
     end
     return next(generational) ~= nil
 end
@@ -37,7 +53,7 @@ end
 -- Puts the generational globals into `own`, the table of the environment that ran.
 function prim.save(own)
     for name in next, generational do
-        local value = rawget(G, name)
+        local value = get(name)
         if value == nil then value = unset end
         own[name] = value
     end
@@ -49,7 +65,7 @@ function prim.show(own)
         local its = own[name]
         if its ~= nil then value = its end
         if rawequal(value, unset) then value = nil end
-        rawset(G, name, value)
+        set(name, value)
     end
 end
 

@@ -1,12 +1,14 @@
 -- Loading modules for a candidate, a slice of time at a go: where they fail, and what they must not do meanwhile.
 local prim, ngx, shared = ...
 
-local xpcall, error, tostring, rawequal, traceback, exit = xpcall, error, tostring, rawequal, debug.traceback, os.exit
+local xpcall, error, tostring, rawequal, traceback = xpcall, error, tostring, rawequal, debug.traceback
+local exit, sethook = os.exit, debug.sethook
 
 shared.jit_status = jit.status
 
 -- What was raised last in a slice, and the frames where it was raised first.
-local raised, frames
+local NOTHING = {}
+local raised, frames = NOTHING, nil
 
 -- The message handler of all that loads modules.
 function shared.failed(message)
@@ -19,7 +21,7 @@ end
 
 -- What the coroutine of a slice runs: true; or false, the error and the traceback of where it was raised.
 function shared.slice(load, ...)
-    raised, frames = nil, nil
+    raised, frames = NOTHING, nil
     local ok, message = xpcall(load, shared.failed, ...)
     if ok then return true end
     return false, tostring(message), frames
@@ -29,4 +31,10 @@ end
 function os.exit(...)
     if shared.slicing then error("os.exit() while a module is loaded for a candidate", 2) end
     return exit(...)
+end
+
+-- LuaJIT has one hook for all coroutines: the candidate's would replace the one that ends its slices.
+function debug.sethook(...)
+    if shared.slicing then error("debug.sethook() while a module is loaded for a candidate", 2) end
+    return sethook(...)
 end

@@ -24,6 +24,12 @@ impl Failure {
     pub fn place(&self) -> Option<(&str, u32)> {
         place(&self.message)
     }
+
+    /// The file and line that raised it: those in front of the message, else those of the innermost frame in a file.
+    pub fn raised_at(&self) -> Option<(&str, u32)> {
+        let in_file = |frame: &'_ str| frame.starts_with('/');
+        self.place().or_else(|| self.traceback.lines().map(str::trim_start).find(|frame| in_file(frame)).and_then(place))
+    }
 }
 
 /// Splits `file:line:` off the front of a message.
@@ -79,6 +85,20 @@ mod tests {
             ("boom: 3", None),
         ] {
             assert_eq!(place(message), want, "{message}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_place_was_raised_by_the_innermost_frame_in_a_file() {
+        let frames = "\t[C]: in function 'error'\n\thotlua:require:3: in function 'require'\n\t/a.lua:2: in main chunk\n\t/b.lua:1: in x";
+        for (message, traceback, want) in [
+            ("/c.lua:7: boom", frames, Some(("/c.lua", 7))),
+            ("nil", frames, Some(("/a.lua", 2))),
+            ("nil", "\t[C]: in ?", None),
+            ("nil", "", None),
+        ] {
+            let failure = Failure { message: message.into(), traceback: traceback.into() };
+            assert_eq!(failure.raised_at(), want, "{message}");
         }
     }
 
