@@ -95,12 +95,14 @@ pub(super) fn begin(store: Store, settings: &Settings, package_path: String) {
             if is_first {
                 // nginx exits where this fails, which at a reload would end a server that runs.
                 store.store(Word::Active, number);
-                let text = format!("the code roots cannot be taken whole, files are read when they are needed: {refused}");
+                let text =
+                    format!("the code roots cannot be taken whole, files are read when they are needed: {refused}");
                 log_cycle(Level::Alert, text.as_bytes());
             } else {
                 let active = store.load(Word::Active);
-                let text =
-                    format!("nginx was reloaded, but its code is rejected: {refused}; generation {active} stays active");
+                let text = format!(
+                    "nginx was reloaded, but its code is rejected: {refused}; generation {active} stays active"
+                );
                 log_cycle(Level::Alert, text.as_bytes());
             }
             let state = if is_first { State::Active } else { State::Rejected };

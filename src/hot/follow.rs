@@ -22,6 +22,13 @@ const REAP: Duration = Duration::from_millis(100);
 /// The pause between two slices of preparing, in which requests have their turn.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// A candidate that is ready to become the active generation.
+struct Prepared {
+    environment: Rc<Environment>,
+    snapshot: Rc<Snapshot>,
+    candidate: Candidate,
+}
+
 /// A worker that follows.
 pub(super) struct Follower {
     store: Store,
@@ -32,8 +39,8 @@ pub(super) struct Follower {
     slot: usize,
     /// The active generation's files, from which the candidate's are made.
     snapshot: RefCell<Option<Rc<Snapshot>>>,
-    preparing: RefCell<Option<(Preparation, Rc<Candidate>)>>,
-    prepared: RefCell<Option<(Rc<Environment>, Rc<Candidate>)>>,
+    preparing: RefCell<Option<(Preparation, Candidate)>>,
+    prepared: RefCell<Option<Prepared>>,
     retired: RefCell<Vec<Rc<Environment>>>,
     told_pinned: RefCell<Vec<Pinned>>,
     reap: Timer,
@@ -127,8 +134,8 @@ impl Follower {
             self.preparing.take();
         }
         let (active, prepared) = (self.active(), self.prepared.take());
-        let is_wanted = |environment: &Environment| [number, active].contains(&environment.generation.number);
-        self.prepared.replace(prepared.filter(|(environment, _)| is_wanted(environment)));
+        let is_wanted = |prepared: &Prepared| [number, active].contains(&prepared.candidate.number);
+        self.prepared.replace(prepared.filter(is_wanted));
         if number == 0 || !self.has_say() || self.store.slot(self.slot, SlotWord::Reported) == number {
             return;
         }
@@ -157,16 +164,16 @@ impl Follower {
                 let candidate: Candidate = self.store.read(Word::Change).ok_or_else(gone)?;
                 let snapshot = self.snapshot().next(&candidate);
                 let snapshot = snapshot.ok_or_else(|| Refused::rejected("the candidate follows another generation"))?;
-                let preparation = Preparation::begin(&self.live, snapshot, &candidate, &self.rules)?;
-                (preparation, Rc::new(candidate))
+                let preparation = Preparation::begin(&self.live, Rc::new(snapshot), &candidate, &self.rules)?;
+                (preparation, candidate)
             }
         };
         if !preparation.advance()? {
             self.preparing.replace(Some((preparation, candidate)));
             return Ok(None);
         }
-        let (environment, affected) = preparation.finish();
-        self.prepared.replace(Some((environment, candidate)));
+        let (environment, snapshot, affected) = preparation.finish();
+        self.prepared.replace(Some(Prepared { environment, snapshot, candidate }));
         Ok(Some(affected))
     }
 
@@ -195,13 +202,14 @@ impl Follower {
         self.retired.borrow_mut().push(Rc::clone(&before));
         drop(before);
         self.tell_pinned();
-        let prepared = self.prepared.take().filter(|(environment, _)| environment.generation.number == number);
+        let prepared = self.prepared.take().filter(|prepared| prepared.candidate.number == number);
         let next = match prepared {
-            Some((environment, candidate)) => {
+            Some(Prepared { environment, snapshot, candidate }) => {
                 self.store.set_slot(self.slot, SlotWord::Generation, number);
-                let own = self.snapshot_after(&candidate);
-                self.snapshot.replace(own);
-                take_over(&self.live, &environment, &candidate).map(|()| environment).map_err(|failure| failure.to_string())
+                self.snapshot.replace(Some(snapshot));
+                take_over(&self.live, &environment, &candidate)
+                    .map(|()| environment)
+                    .map_err(|failure| failure.to_string())
             }
             None => self.catch_up().map_err(|refused| refused.to_string()),
         };
@@ -218,17 +226,11 @@ impl Follower {
         }
     }
 
-    /// The snapshot of the candidate that became active, made of the one before.
-    fn snapshot_after(&self, candidate: &Candidate) -> Option<Rc<Snapshot>> {
-        let before = self.snapshot.borrow().clone();
-        before.and_then(|before| before.next(candidate)).map(Rc::new)
-    }
-
     fn catch_up(&self) -> Result<Rc<Environment>, Refused> {
-        self.snapshot.take();
         // Told under the same lock, so that the sources stay of just the generation that the manifest is of.
         let manifest = self.store.manifest_for(self.slot);
-        let snapshot = Snapshot::new(self.store, &self.roots, manifest);
+        let snapshot = Rc::new(Snapshot::new(self.store, &self.roots, manifest));
+        self.snapshot.replace(Some(Rc::clone(&snapshot)));
         let any = Candidate { dependents: true, ..Candidate::default() };
         successor(&self.live, snapshot, &any).map(|(next, _)| next)
     }

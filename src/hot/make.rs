@@ -13,8 +13,6 @@ use super::report::{Change, Module, Refused, What};
 use super::resolve;
 use super::store::{RELOADED, Shelf, Store, Word};
 
-/// Why a candidate is rejected whose publisher has lost the turn.
-
 /// What making a candidate needs.
 pub(super) struct Order {
     /// The zone.

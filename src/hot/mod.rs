@@ -171,7 +171,8 @@ pub fn modules() -> Vec<Module> {
     }
     let last = generations().into_iter().next().filter(|generation| generation.state == State::Rejected);
     for module in registry.values_mut().filter(|module| module.ffi) {
-        module.reason = last.clone().filter(|last| last.file.as_ref() == Some(&module.file)).and_then(|last| last.error);
+        module.reason =
+            last.clone().filter(|last| last.file.as_ref() == Some(&module.file)).and_then(|last| last.error);
     }
     registry.into_values().collect()
 }

@@ -15,7 +15,7 @@ use super::report::Refused;
 use super::snapshot::Snapshot;
 
 /// How long the event loop is held at a time.
-const SLICE: Duration = Duration::from_millis(4);
+const SLICE: Duration = Duration::from_millis(3);
 
 /// What a worker prepares candidates by.
 #[derive(Clone, Debug)]
@@ -32,6 +32,7 @@ pub(super) struct Rules {
 pub(super) struct Preparation {
     live: Rc<Live>,
     next: Rc<Environment>,
+    snapshot: Rc<Snapshot>,
     affected: Vec<String>,
     tasks: VecDeque<Task>,
     running: Option<Sliced>,
@@ -51,8 +52,13 @@ enum Task {
 impl Preparation {
     /// Makes the environment of a candidate, with nothing loaded yet that the candidate changes. The active
     /// environment is untouched, whatever happens.
-    pub fn begin(live: &Rc<Live>, snapshot: Snapshot, candidate: &Candidate, rules: &Rules) -> Result<Self, Refused> {
-        let (next, mut affected) = successor(live, snapshot, candidate)?;
+    pub fn begin(
+        live: &Rc<Live>,
+        snapshot: Rc<Snapshot>,
+        candidate: &Candidate,
+        rules: &Rules,
+    ) -> Result<Self, Refused> {
+        let (next, mut affected) = successor(live, Rc::clone(&snapshot), candidate)?;
         let active = live.environment();
         let mut tasks = VecDeque::new();
         let bytecode = candidate.bytecode.iter().map(|(file, _)| file);
@@ -70,7 +76,7 @@ impl Preparation {
         tasks.extend(rules.check.clone().map(Task::Check));
         // The publisher's clock began earlier; this one names the line.
         let deadline = Instant::now() + rules.timeout * 9 / 10;
-        Ok(Self { live: Rc::clone(live), next, affected, tasks, running: None, deadline })
+        Ok(Self { live: Rc::clone(live), next, snapshot, affected, tasks, running: None, deadline })
     }
 
     /// The number of the candidate.
@@ -102,9 +108,9 @@ impl Preparation {
         }
     }
 
-    /// The environment and the modules that were loaded for it.
-    pub fn finish(self) -> (Rc<Environment>, Vec<String>) {
-        (self.next, self.affected)
+    /// The environment, its files and the modules that were loaded for it.
+    pub fn finish(self) -> (Rc<Environment>, Rc<Snapshot>, Vec<String>) {
+        (self.next, self.snapshot, self.affected)
     }
 
     fn start(&self, task: Task) -> Result<Option<Sliced>, Failure> {
@@ -142,7 +148,7 @@ impl Preparation {
 /// this worker has loaded, dependencies first.
 pub(super) fn successor(
     live: &Rc<Live>,
-    snapshot: Snapshot,
+    snapshot: Rc<Snapshot>,
     candidate: &Candidate,
 ) -> Result<(Rc<Environment>, Vec<String>), Refused> {
     let active = live.environment();

@@ -63,12 +63,7 @@ enum Step {
 }
 
 impl Publisher {
-    pub fn new(
-        store: Store,
-        wake: Rc<WakeSet>,
-        live: Rc<Live>,
-        settings: &Settings,
-    ) -> Rc<Self> {
+    pub fn new(store: Store, wake: Rc<WakeSet>, live: Rc<Live>, settings: &Settings) -> Rc<Self> {
         let Settings { roots, tracked, keep, timeout, .. } = settings.clone();
         Rc::new_cyclic(|weak: &Weak<Self>| {
             let weak = weak.clone();
@@ -230,7 +225,8 @@ impl Publisher {
         let workers = self.store.workers();
         if workers.is_empty() {
             // nginx was reloaded and the new workers are about to start: what nobody has prepared is not activated.
-            let none = || Err(Refused::rejected("no worker of the running configuration is there to prepare the candidate"));
+            let none =
+                || Err(Refused::rejected("no worker of the running configuration is there to prepare the candidate"));
             return (Instant::now() >= deadline).then(none);
         }
         let has_reported = |slot: usize| self.store.slot(slot, SlotWord::Reported) == offer.number;

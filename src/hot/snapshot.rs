@@ -84,7 +84,8 @@ impl Snapshot {
     }
 }
 
-impl Sources for Snapshot {
+/// A worker's follower makes the next one of it.
+impl Sources for Rc<Snapshot> {
     fn find(&self, file: &str) -> Found {
         if let Some(entry) = self.files.get(file) {
             return self.store.locked(|shelf| self.read(shelf, file, entry));
@@ -128,8 +129,14 @@ impl Sources for Snapshot {
                 return Ok(Some(self.read(shelf, file, &entry)));
             }
             let block = shelf.zone.put(&source.text)?.0;
-            let entry =
-                Entry { hash: source.hash, block, born: self.number, origin: Origin::Disk, stamp: None, held: Held::No };
+            let entry = Entry {
+                hash: source.hash,
+                block,
+                born: self.number,
+                origin: Origin::Disk,
+                stamp: None,
+                held: Held::No,
+            };
             let late = Late { number: self.number, file: file.to_owned(), entry, merged: false };
             shelf.add_late(late).inspect_err(|_| shelf.zone.free(Block(block)))?;
             Ok(None)

@@ -40,15 +40,8 @@ pub(super) enum Word {
 }
 
 /// Words that hold blocks, for a sweep.
-const BLOCK_WORDS: [Word; 7] = [
-    Word::Manifest,
-    Word::NextManifest,
-    Word::Change,
-    Word::History,
-    Word::Registry,
-    Word::Kept,
-    Word::Dropped,
-];
+const BLOCK_WORDS: [Word; 7] =
+    [Word::Manifest, Word::NextManifest, Word::Change, Word::History, Word::Registry, Word::Kept, Word::Dropped];
 
 /// A word of a process's slot.
 #[derive(Clone, Copy)]
@@ -370,7 +363,8 @@ impl Shelf<'_> {
         self.promote_manifest(active);
         self.store.store(Word::Candidate, 0);
         let mut dropped = self.dropped();
-        let revived: Vec<u64> = candidate.changes.iter().filter_map(|changed| Some(changed.after.as_ref()?.block)).collect();
+        let revived: Vec<u64> =
+            candidate.changes.iter().filter_map(|changed| Some(changed.after.as_ref()?.block)).collect();
         dropped.retain(|dropped| !revived.contains(&dropped.block));
         for Changed { before, .. } in &candidate.changes {
             if let Some(Entry { block, born, .. }) = before
@@ -493,7 +487,6 @@ impl Shelf<'_> {
         self.zone.sweep(&live);
     }
 }
-
 
 fn bucket(file: &str) -> usize {
     use std::hash::{BuildHasher, BuildHasherDefault};

@@ -6,7 +6,7 @@ use std::rc::{Rc, Weak};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use crate::nginx::{Level, Timer, WakeSet, log_cycle, pid, without_signals};
+use crate::nginx::{Level, Timer, WakeSet, log_cycle, pid};
 use crate::watch::{Hint, Watch};
 
 use super::publish::Publisher;
@@ -91,7 +91,7 @@ impl Watcher {
             let _ = sender.send(hint);
             wake.wake_all();
         };
-        match without_signals(|| Watch::start(self.paths.clone(), self.settle, tell)) {
+        match Watch::start(self.paths.clone(), self.settle, tell) {
             Ok(watch) => {
                 self.watch.replace(Some((watch, hints)));
                 log_cycle(Level::Notice, b"this worker watches the code roots");

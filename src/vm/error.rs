@@ -28,7 +28,8 @@ impl Failure {
     /// The file and line that raised it: those in front of the message, else those of the innermost frame in a file.
     pub fn raised_at(&self) -> Option<(&str, u32)> {
         let in_file = |frame: &'_ str| frame.starts_with('/');
-        self.place().or_else(|| self.traceback.lines().map(str::trim_start).find(|frame| in_file(frame)).and_then(place))
+        self.place()
+            .or_else(|| self.traceback.lines().map(str::trim_start).find(|frame| in_file(frame)).and_then(place))
     }
 }
 

@@ -59,8 +59,6 @@ impl Watch {
     /// yet. Changes made after it returned are seen. `tell` is called from the watcher's thread, no longer once the
     /// watch was dropped, and must not drop it.
     ///
-    /// All threads are spawned by this call or inherit from those that are: call it inside `nginx::without_signals`.
-    ///
     /// # Errors
     /// No thread could be spawned. Where inotify cannot be used, polling is, and a note says so.
     pub fn start(
@@ -89,7 +87,8 @@ impl Watch {
                 tell(Hint::Note(format!("the code roots are no longer watched: {}", text_of(&*panic))));
             }
         };
-        let thread = thread::Builder::new().name("hotlua watch".into()).spawn(run);
+        // The threads that this one spawns inherit its mask.
+        let thread = without_signals(|| thread::Builder::new().name("hotlua watch".into()).spawn(run));
         let thread = thread.map_err(|error| format!("no thread for watching the code roots: {error}"))?;
         is_ready.recv().map_err(|_| "the watcher of the code roots died".to_owned())?;
         Ok(Self { inbox, stop, thread: Some(thread) })

@@ -1,6 +1,6 @@
 //! Watches directories and hints when changes in them have settled: events of inotify, or looks where it is blind.
 //!
-//! No nginx here, so the room's tests run by themselves.
+//! Of nginx it takes only that threads block signals, so the room's tests run by themselves.
 
 mod coordinator;
 mod places;

@@ -14,7 +14,6 @@ use notify::{Config, ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveM
 use tempfile::TempDir;
 
 use super::coordinator::{Hint, Message, System, Watch, is_change, open};
-use crate::nginx::without_signals;
 
 const SETTLE: Duration = Duration::from_millis(30);
 
@@ -98,7 +97,7 @@ impl Seen {
             };
             let _ = sender.send(hint);
         };
-        let watch = without_signals(|| Watch::start_with(system, roots, tell)).unwrap();
+        let watch = Watch::start_with(system, roots, tell).unwrap();
         Self { watch, hints, allowed }
     }
 
@@ -593,7 +592,7 @@ fn the_surface_watches_the_real_system() {
     let (sender, hints) = channel();
     let sender = std::sync::Mutex::new(sender);
     let tell = move |hint| _ = sender.lock().unwrap().send(hint);
-    let _watch = without_signals(|| Watch::start(vec![disk.at("root")], SETTLE, tell)).unwrap();
+    let _watch = Watch::start(vec![disk.at("root")], SETTLE, tell).unwrap();
     disk.write("root/a.lua");
     assert!(matches!(hints.recv_timeout(PATIENCE), Ok(Hint::Quiet)));
 }
