@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{Config, Event, EventKind, RecommendedWatcher, Watcher};
 
+use crate::nginx::without_signals;
+
 use super::quiet::{GivenUp, Pace, Quiet};
 use super::reach::Reach;
 use super::stamp::remote;
