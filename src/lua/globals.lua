@@ -33,17 +33,18 @@ function prim.remember()
     return before
 end
 
+-- No closure that `claim` makes anew: LuaJIT would compile for each, and never give the memory back.
+local function compare(name, value, was)
+    if generational[name] == nil and not rawequal(value, was) then
+        if was == nil then was = unset end
+        generational[name] = was
+    end
+end
+
 -- Makes the globals generational that were changed since `before`. Says whether there are generational ones.
 function prim.claim(before)
-    local function compare(name, value)
-        if generational[name] == nil and not rawequal(value, before[name]) then
-            local was = before[name]
-            if was == nil then was = unset end
-            generational[name] = was
-        end
-    end
-    for name, value in next, G do compare(name, value) end
-    compare(METATABLE, getmetatable(G))
+    for name, value in next, G do compare(name, value, before[name]) end
+    compare(METATABLE, getmetatable(G), before[METATABLE])
     for name, was in next, before do
         if generational[name] == nil and get(name) == nil then generational[name] = was end
     end

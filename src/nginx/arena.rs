@@ -27,8 +27,8 @@ const MARK: u64 = 0x686f_746c_7561_626c;
 struct Header {
     /// How many granules blocks take.
     taken: AtomicU64,
-    /// Where the search for room goes on: behind the block made last.
-    next: AtomicU64,
+    /// Where the search for room begins: no granule before it is free, unless a process has died in between.
+    low: AtomicU64,
 }
 
 /// The memory, as one process sees it.
@@ -102,7 +102,6 @@ impl<'m> Arena<'m> {
     pub fn put(&self, bytes: &[u8]) -> Option<u64> {
         let run = self.room(bytes.len())?;
         self.take(run);
-        self.header.next.store(run.end() as u64, Relaxed);
         let head = self.head(run.first);
         // SAFETY: `room` returns granules of this memory that no block takes, enough of them for head and bytes.
         unsafe {
@@ -129,6 +128,7 @@ impl<'m> Arena<'m> {
             set(self.begins, run.first, run.first + 1, false);
             set(self.taken, run.first, run.end(), false);
             self.header.taken.fetch_sub(run.count as u64, Relaxed);
+            self.header.low.fetch_min(run.first as u64, Relaxed);
         }
     }
 
@@ -138,7 +138,7 @@ impl<'m> Arena<'m> {
         let began: Vec<u64> = self.begins.iter().map(|bits| bits.load(Relaxed)).collect();
         self.taken.iter().chain(self.begins).for_each(|bits| bits.store(0, Relaxed));
         self.header.taken.store(0, Relaxed);
-        self.header.next.store(0, Relaxed);
+        self.header.low.store(0, Relaxed);
         for block in live {
             if let Some(run) = self.marked(block)
                 && find(self.taken, run.first, run.end(), true).is_none()
@@ -167,11 +167,15 @@ impl<'m> Arena<'m> {
         (size_of::<Header>() + bitmaps).next_multiple_of(GRANULE) + granule * GRANULE
     }
 
-    /// Room for a block: the next behind the block made last, or else from the start.
+    /// Room for a block: the first there is, so that no more of the memory is touched than is needed at a time.
     fn room(&self, length: usize) -> Option<Run> {
-        let (next, end) = (self.header.next.load(Relaxed) as usize, self.granules());
+        let (low, end) = (self.header.low.load(Relaxed) as usize, self.granules());
         let count = Run::new(0, length)?.count;
-        let found = self.free_row(next, end, count).or_else(|| self.free_row(0, end, count))?;
+        // A process that died may have left the hint too high.
+        let found = self.free_row(low, end, count).or_else(|| self.free_row(0, end, count))?;
+        if find(self.taken, low, end, false) == Some(found) {
+            self.header.low.store((found + count) as u64, Relaxed);
+        }
         Run::new(found, length)
     }
 
