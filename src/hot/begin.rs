@@ -6,10 +6,11 @@ use crate::code::{Root, Weight, weigh};
 use crate::nginx::{Level, log_cycle};
 
 use super::Settings;
+use super::history::{log_full, record, tell_active};
 use super::make::{Made, Offer, Order, make};
-use super::publish::{log_full, record, seize_turn, tell_active};
 use super::report::{Change, Generation, State, What};
 use super::store::{Store, Word};
+use super::turn::seize_turn;
 
 /// A derived root that holds more is not scanned whole.
 const MOST: Weight = Weight { files: 100_000, bytes: 1 << 30 };

@@ -10,8 +10,8 @@ use crate::code::{Node, Root};
 use crate::nginx::{Level, Timer, WakeSet, log_cycle, pid};
 use crate::vm::{Environment, Follow, Live};
 
+use super::history::log_full;
 use super::prepare::{Preparation, Rules, successor, take_over};
-use super::publish::log_full;
 use super::record::{Candidate, Pinned, Report};
 use super::report::{Module, Refused};
 use super::snapshot::Snapshot;

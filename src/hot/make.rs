@@ -11,7 +11,8 @@ use crate::vm::Compiler;
 use super::record::{Candidate, Changed, Entry, Held, Manifest, Origin};
 use super::report::{Change, Module, Refused, What};
 use super::resolve;
-use super::store::{RELOADED, Shelf, Store, Word};
+use super::shelf::Shelf;
+use super::store::{RELOADED, Store, Word};
 
 /// What making a candidate needs.
 pub(super) struct Order {

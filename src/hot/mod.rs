@@ -11,14 +11,18 @@
 mod api;
 mod begin;
 mod follow;
+mod history;
+mod layout;
 mod make;
 mod prepare;
 mod publish;
 mod record;
 mod report;
 mod resolve;
+mod shelf;
 mod snapshot;
 mod store;
+mod turn;
 mod watcher;
 
 use std::cell::OnceCell;
@@ -91,7 +95,7 @@ thread_local! {
 }
 
 /// How many workers can take part; as many again may drain from earlier configurations.
-pub const MOST_WORKERS: usize = store::SLOTS / 2;
+pub const MOST_WORKERS: usize = layout::SLOTS / 2;
 
 /// In the master: publishes the snapshot that the workers of a new configuration begin with. Returns the configuration's
 /// number.

@@ -7,13 +7,15 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use crate::code::Root;
-use crate::nginx::{Block, Level, Timer, WakeSet, ZoneFull, log_cycle, now, pid, without_signals};
+use crate::nginx::{Block, Level, Timer, WakeSet, log_cycle, pid, without_signals};
 use crate::vm::Live;
 
 use super::Settings;
+use super::history::{log_full, record, tell_active};
 use super::make::{Made, Offer, Order, make};
-use super::report::{Change, Generation, Published, Refused, State};
+use super::report::{Change, Published, Refused, State};
 use super::store::{RELOADED, SlotWord, Store, Word};
+use super::turn::take_turn;
 
 /// How often the publisher looks for workers that died, and a waiting one for its turn, if nothing wakes it before.
 const TICK: Duration = Duration::from_millis(20);
@@ -345,112 +347,5 @@ impl Publisher {
     fn end_turn(&self) {
         self.store.exchange(Word::Publisher, pid() as u64, 0);
         self.wake.wake_all();
-    }
-}
-
-/// Takes the turn to publish: nobody else's, or that of a process that died.
-fn take_turn(store: &Store, keep: usize) -> bool {
-    let me = pid() as u64;
-    loop {
-        let holder = store.load(Word::Publisher);
-        if holder == me {
-            return true;
-        }
-        // nginx's master has it while it makes the snapshot of a new configuration.
-        if holder != 0 && (store.takes_part(holder) || is_parent(holder)) {
-            return false;
-        }
-        if store.exchange(Word::Publisher, holder, me) {
-            if holder != 0 {
-                recover(store, keep);
-            }
-            return true;
-        }
-    }
-}
-
-fn is_parent(pid: u64) -> bool {
-    rustix::process::getppid().is_some_and(|parent| parent.as_raw_nonzero().get() as u64 == pid)
-}
-
-/// Takes the turn from whoever has it: for nginx's master, which starts a new configuration.
-pub(super) fn seize_turn(store: &Store, keep: usize) {
-    let holder = store.locked(|_| {
-        let holder = store.load(Word::Publisher);
-        store.store(Word::Publisher, pid() as u64);
-        holder
-    });
-    if holder != 0 {
-        recover(store, keep);
-    }
-}
-
-/// Cleans up after a publisher that is gone: its candidate is rejected, unless it had been activated.
-fn recover(store: &Store, keep: usize) {
-    let active = store.load(Word::Active);
-    let candidate = store.load(Word::Candidate);
-    store.locked(|shelf| {
-        if let Err(full) = shelf.settle(keep) {
-            // The active generation's manifest may still lie beside its own place, where readers find it.
-            return log_full(Err(full));
-        }
-        store.store(Word::Candidate, 0);
-        shelf.clear(Word::NextManifest);
-        // What it had brought is in no list that could free it.
-        shelf.sweep();
-    });
-    let mut lost = false;
-    let told = store.change_history(|history| {
-        for generation in history.iter_mut().filter(|generation| generation.state == State::Candidate) {
-            if generation.generation != active {
-                generation.state = State::Rejected;
-                generation.error = Some("its publisher ended".into());
-                lost = true;
-            }
-        }
-        if let Some(generation) = history.iter().find(|generation| generation.generation == active) {
-            let affected = generation.affected.clone();
-            tell_active(history, active, &affected);
-        }
-    });
-    if lost || candidate != 0 {
-        let text = format!("the publisher of candidate {candidate} ended; generation {active} is active");
-        log_cycle(Level::Warn, text.as_bytes());
-    }
-    log_full(told);
-}
-
-/// Marks the generation that is active, and only that one, so.
-pub(super) fn tell_active(history: &mut [Generation], active: u64, affected: &[String]) {
-    for generation in history.iter_mut() {
-        if generation.generation == active {
-            generation.state = State::Active;
-            generation.affected = affected.to_vec();
-        } else if generation.state == State::Active {
-            generation.state = State::Retained;
-        }
-    }
-}
-
-/// What is told of a generation.
-pub(super) fn record(number: u64, state: State, change: &Change, changed: Vec<String>) -> Generation {
-    Generation {
-        generation: number,
-        state,
-        reason: change.reason.clone(),
-        actor: change.actor.clone(),
-        time: now(),
-        changed,
-        affected: Vec::new(),
-        error: None,
-        file: None,
-        line: None,
-    }
-}
-
-/// What could not be written down is logged: the change itself stands.
-pub(super) fn log_full(written: Result<(), ZoneFull>) {
-    if let Err(full) = written {
-        log_cycle(Level::Err, full.to_string().as_bytes());
     }
 }

@@ -9,7 +9,8 @@ use crate::code::{Found, Hash, Root, Seen, Source, Sources, is_scanned, look, st
 use crate::nginx::{Block, Level, log_cycle};
 
 use super::record::{Candidate, Entry, Held, Late, Manifest, Origin};
-use super::store::{Shelf, Store, Word};
+use super::shelf::Shelf;
+use super::store::{Store, Word};
 
 /// Absolute path → file. The next generation's shares with this one what did not change.
 type Files = HashTrieMap<Rc<str>, Entry>;
