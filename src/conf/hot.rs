@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::code::read_static;
+use crate::code::{FILE_LIMIT, read_static};
 use crate::nginx::Conf;
 use crate::vm;
 
@@ -137,7 +137,7 @@ pub(super) fn check(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> 
     }
     let path = conf.absolute(conf.arg());
     let shown = path.display();
-    let source = read_static(&path, vm::FILE_LIMIT)
+    let source = read_static(&path, FILE_LIMIT)
         .map_err(|error| format!("the Lua file \"{shown}\" of \"hotlua_check\" {error}"))?;
     vm::check(&source.bytes, &format!("@{shown}")).map_err(|failure| {
         format!("the Lua file \"{shown}\" of \"hotlua_check\" does not compile: {}", failure.message)

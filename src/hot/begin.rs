@@ -132,6 +132,6 @@ fn activate(store: &Store, change: &Change, offer: Offer, keep: usize) {
             active.blame(refused);
         }
         history.push(active);
-        tell_active(history, offer.number, &[]);
+        tell_active(history, offer.number);
     }));
 }

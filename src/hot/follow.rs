@@ -64,7 +64,7 @@ impl Follow for Follower {
 }
 
 impl Follower {
-    /// Claims a slot and makes the worker's Lua follow.
+    /// Makes the worker's Lua follow; `slot` is this process's.
     pub fn start(
         store: Store,
         live: Rc<Live>,

@@ -2,14 +2,13 @@
 
 use crate::nginx::{Level, ZoneFull, log_cycle, now};
 
-use super::report::{Change, Generation, State};
+use super::report::{Change, Generation, Refused, State};
 
 /// Marks the generation that is active, and only that one, so.
-pub(super) fn tell_active(history: &mut [Generation], active: u64, affected: &[String]) {
+pub(super) fn tell_active(history: &mut [Generation], active: u64) {
     for generation in history.iter_mut() {
         if generation.generation == active {
             generation.state = State::Active;
-            generation.affected = affected.to_vec();
         } else if generation.state == State::Active {
             generation.state = State::Retained;
         }
@@ -30,6 +29,13 @@ pub(super) fn record(number: u64, state: State, change: &Change, changed: Vec<St
         file: None,
         line: None,
     }
+}
+
+/// What is told of a candidate that was rejected.
+pub(super) fn rejection(number: u64, change: &Change, changed: Vec<String>, refused: &Refused) -> Generation {
+    let mut rejected = record(number, State::Rejected, change, changed);
+    rejected.blame(refused);
+    rejected
 }
 
 /// What could not be written down is logged: the change itself stands.

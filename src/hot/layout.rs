@@ -65,6 +65,7 @@ pub(super) const FIRST_SLOT: usize = FIRST_BUCKET + BUCKETS;
 const SLOT_WORDS: usize = 16;
 /// How many processes a zone has room for; workers of the configuration before, which drain, are among them.
 pub(super) const SLOTS: usize = (WORDS - FIRST_SLOT) / SLOT_WORDS;
+
 /// The number of a slot's word.
 pub(super) fn slot_word(slot: usize, word: SlotWord) -> usize {
     FIRST_SLOT + slot * SLOT_WORDS + word as usize

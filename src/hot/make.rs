@@ -56,11 +56,17 @@ pub(super) struct Offer {
 /// A file as the candidate is to have it.
 enum Next {
     /// What was read, from the disk or from who publishes.
-    Source { text: Vec<u8>, origin: Origin, stamp: Option<Stamp> },
+    Source { hash: Hash, text: Vec<u8>, origin: Origin, stamp: Option<Stamp> },
     /// What an earlier generation had.
     Entry(Entry),
     /// Not at all.
     None,
+}
+
+impl Next {
+    fn of_disk(text: Vec<u8>, stamp: Option<Stamp>) -> Self {
+        Self::Source { hash: Hash::of(&text), text, origin: Origin::Disk, stamp }
+    }
 }
 
 /// The change as far as it is made.
@@ -165,12 +171,13 @@ impl Draft {
         match seen {
             Seen::Same => {}
             Seen::Read { source, stamp } => {
+                let hash = Hash::of(&source);
                 let stays = self.base.get(&file).is_some_and(|entry| {
                     // What was published over the disk's stays over it.
-                    entry.origin == Origin::Overlay || heeding && entry.held == Held::Over(Hash::of(&source))
+                    entry.origin == Origin::Overlay || heeding && entry.held == Held::Over(hash)
                 });
                 if !stays {
-                    self.next.insert(file, Next::Source { text: source, origin: Origin::Disk, stamp });
+                    self.next.insert(file, Next::Source { hash, text: source, origin: Origin::Disk, stamp });
                 }
             }
             // What never ran may be anything; what runs must not be lost.
@@ -189,8 +196,7 @@ impl Draft {
         }
         match look(roots, file, None) {
             Some(Seen::Read { source, stamp }) => {
-                let next = Next::Source { text: source, origin: Origin::Disk, stamp };
-                self.next.insert(file.to_owned(), next);
+                self.next.insert(file.to_owned(), Next::of_disk(source, stamp));
                 Ok(())
             }
             Some(Seen::Refused(error)) => Err(refused(format!("{file}: {error}"), Some(file))),
@@ -206,12 +212,13 @@ impl Draft {
             let overlaid = self.base.get(&file).is_some_and(|entry| entry.origin == Origin::Overlay);
             match source {
                 Some(source) => {
-                    let next = Next::Source { text: source.clone(), origin: Origin::Overlay, stamp: None };
+                    let (hash, text) = (Hash::of(source), source.clone());
+                    let next = Next::Source { hash, text, origin: Origin::Overlay, stamp: None };
                     self.next.insert(file, next);
                 }
                 None if overlaid => match look(roots, &file, None) {
                     Some(Seen::Read { source, stamp }) => {
-                        self.next.insert(file, Next::Source { text: source, origin: Origin::Disk, stamp });
+                        self.next.insert(file, Next::of_disk(source, stamp));
                     }
                     Some(Seen::Refused(error)) => return Err(refused(format!("{file}: {error}"), Some(&file))),
                     Some(Seen::Same) | None => {
@@ -272,8 +279,8 @@ impl Draft {
             match next {
                 Next::None => true,
                 Next::Entry(entry) => entry != before,
-                Next::Source { text, origin, stamp } => {
-                    let differs = before.hash != Hash::of(text) || before.origin != *origin;
+                Next::Source { hash, origin, stamp, .. } => {
+                    let differs = before.hash != *hash || before.origin != *origin;
                     if !differs && (before.stamp != *stamp || before.held != Held::No) {
                         stamps.insert(file.clone(), *stamp);
                     }
@@ -349,10 +356,10 @@ impl Draft {
                 let after = match next {
                     Next::None => None,
                     Next::Entry(entry) => Some(entry),
-                    Next::Source { text, origin, stamp } => {
+                    Next::Source { hash, text, origin, stamp } => {
                         let block = shelf.zone.put(&text)?.0;
                         fresh.push(block);
-                        Some(Entry { hash: Hash::of(&text), block, born: number, origin, stamp, held: Held::No })
+                        Some(Entry { hash, block, born: number, origin, stamp, held: Held::No })
                     }
                 };
                 match &after {

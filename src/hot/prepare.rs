@@ -1,13 +1,13 @@
 //! A worker's part of a change: makes the candidate's environment beside the active one, a slice at a time.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use mlua::Function;
 
-use crate::code::{FILE_LIMIT, Found, Generation, Node, literal_requires, read_static};
+use crate::code::{FILE_LIMIT, Found, Generation, Hash, Node, literal_requires, read_static};
 use crate::vm::{Environment, Failure, Live, Progress, Sliced};
 
 use super::record::Candidate;
@@ -153,33 +153,33 @@ pub(super) fn successor(
 ) -> Result<(Rc<Environment>, Vec<String>), Refused> {
     let active = live.environment();
     let generation = Generation { number: snapshot.number(), sources: Box::new(snapshot) };
-    let affected = affected(&active, &active, &generation, candidate);
+    let affected = affected(&active, &generation, candidate);
     let files = stale_chunks(&active, &generation);
     let next = active.successor(&live.vm, Rc::new(generation), &affected, &files);
     Ok((next.map_err(|failure| rejected(&failure))?, affected))
 }
 
-/// The modules of `environment` that differ in `generation`, or that `candidate` names, with their dependents, in the
-/// order in which `graph_of` says that they load.
-fn affected(
-    environment: &Environment,
-    graph_of: &Environment,
-    generation: &Generation,
-    candidate: &Candidate,
-) -> Vec<String> {
-    let modules = environment.modules.borrow();
-    let differs = |file: &str, hash| match generation.sources.hash(file) {
+/// Says whether a file that `environment` has loaded, with that hash, is another one in `generation`.
+fn differs(environment: &Environment, generation: &Generation, file: &str, hash: Hash) -> bool {
+    match generation.sources.hash(file) {
         Some(now) => now != hash,
         // It was there and is not any more; what no generation has is not the concern of one.
         None => environment.generation.sources.hash(file).is_some(),
-    };
-    let changed: BTreeSet<&str> = modules
+    }
+}
+
+/// The modules of `environment` that differ in `generation`, or that `candidate` names, with their dependents,
+/// dependencies first.
+fn affected(environment: &Environment, generation: &Generation, candidate: &Candidate) -> Vec<String> {
+    let modules = environment.modules.borrow();
+    let changed: Vec<&str> = modules
         .iter()
-        .filter(|(name, module)| candidate.modules.contains(*name) || differs(&module.file, module.hash))
+        .filter(|(name, module)| {
+            candidate.modules.contains(*name) || differs(environment, generation, &module.file, module.hash)
+        })
         .map(|(name, _)| name.as_str())
         .collect();
-    let changed: Vec<&str> = changed.into_iter().collect();
-    let in_order = graph_of.graph.borrow().affected(&changed, |name| modules.contains_key(name));
+    let in_order = environment.graph.borrow().affected(&changed, |name| modules.contains_key(name));
     if candidate.dependents {
         return in_order;
     }
@@ -189,10 +189,7 @@ fn affected(
 fn stale_chunks(environment: &Environment, generation: &Generation) -> HashSet<String> {
     let chunks = environment.chunks.borrow();
     let named = chunks.iter().filter_map(|(path, (_, hash))| Some((std::str::from_utf8(path).ok()?, *hash)));
-    let stale = named.filter(|(path, hash)| match generation.sources.hash(path) {
-        Some(now) => now != *hash,
-        None => environment.generation.sources.hash(path).is_some(),
-    });
+    let stale = named.filter(|(path, hash)| differs(environment, generation, path, *hash));
     stale.map(|(path, _)| path.to_owned()).collect()
 }
 
@@ -205,7 +202,7 @@ pub(super) fn take_over(live: &Live, next: &Rc<Environment>, candidate: &Candida
         if theirs.keys().all(|name| own.contains_key(name)) {
             return Ok(());
         }
-        let affected = affected(&active, &active, &next.generation, candidate);
+        let affected = affected(&active, &next.generation, candidate);
         theirs
             .keys()
             .filter(|name| !own.contains_key(*name) && !affected.contains(*name))

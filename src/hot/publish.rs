@@ -11,7 +11,7 @@ use crate::nginx::{Block, Level, Timer, WakeSet, log_cycle, pid, without_signals
 use crate::vm::Live;
 
 use super::Settings;
-use super::history::{log_full, record, tell_active};
+use super::history::{log_full, record, rejection, tell_active};
 use super::make::{Made, Offer, Order, make};
 use super::report::{Change, Published, Refused, State};
 use super::store::{RELOADED, SlotWord, Store, Word};
@@ -162,7 +162,10 @@ impl Publisher {
                 }
             },
             Step::Preparing { offer, deadline } => match self.reports(&offer, deadline) {
-                Some(outcome) => return self.decide(change, done, offer, outcome),
+                Some(outcome) => {
+                    self.decide(change, done, offer, outcome);
+                    return false;
+                }
                 None => Step::Preparing { offer, deadline },
             },
             Step::Flipping { published, deadline } => {
@@ -261,7 +264,7 @@ impl Publisher {
     }
 
     /// Activates or rejects the candidate.
-    fn decide(&self, change: Change, done: Done, offer: Offer, outcome: Result<Vec<String>, Refused>) -> bool {
+    fn decide(&self, change: Change, done: Done, offer: Offer, outcome: Result<Vec<String>, Refused>) {
         let number = offer.number;
         let activated = outcome.and_then(|reloaded| match self.activate(number) {
             Ok(()) => Ok(reloaded),
@@ -269,7 +272,12 @@ impl Publisher {
         });
         match activated {
             Ok(reloaded) => {
-                let told = self.store.change_history(|history| tell_active(history, number, &reloaded));
+                let told = self.store.change_history(|history| {
+                    tell_active(history, number);
+                    if let Some(active) = history.iter_mut().find(|generation| generation.generation == number) {
+                        active.affected.clone_from(&reloaded);
+                    }
+                });
                 log_full(told);
                 log_full(self.store.locked(|shelf| shelf.collect()));
                 log_cycle(Level::Notice, format!("generation {number} is active").as_bytes());
@@ -285,7 +293,6 @@ impl Publisher {
                 done(Err(refused));
             }
         }
-        false
     }
 
     /// The store that flips every worker.
@@ -317,8 +324,7 @@ impl Publisher {
         let told = self.store.change_history(|history| {
             // Those that are rejected are told of long after; their lists must not fill the zone.
             let changed = offer.changed.iter().take(CHANGED_TOLD).cloned().collect();
-            let mut rejected = record(number, State::Rejected, change, changed);
-            rejected.blame(refused);
+            let rejected = rejection(number, change, changed, refused);
             // In its place: a reload of nginx may have told of a later one.
             match history.iter_mut().find(|generation| generation.generation == number) {
                 Some(told) => *told = rejected,
@@ -334,9 +340,7 @@ impl Publisher {
             let number = self.store.count(Word::Next);
             log_cycle(Level::Err, format!("candidate {number} was rejected: {refused}").as_bytes());
             let told = self.store.change_history(|history| {
-                let mut rejected = record(number, State::Rejected, change, Vec::new());
-                rejected.blame(&refused);
-                history.push(rejected);
+                history.push(rejection(number, change, Vec::new(), &refused));
             });
             log_full(told);
         }

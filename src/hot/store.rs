@@ -197,7 +197,7 @@ impl Store {
 }
 
 /// Says whether a process exists.
-pub(super) fn is_alive(pid: u64) -> bool {
+fn is_alive(pid: u64) -> bool {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
     pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }

@@ -66,9 +66,8 @@ fn recover(store: &Store, keep: usize) {
                 lost = true;
             }
         }
-        if let Some(generation) = history.iter().find(|generation| generation.generation == active) {
-            let affected = generation.affected.clone();
-            tell_active(history, active, &affected);
+        if history.iter().any(|generation| generation.generation == active) {
+            tell_active(history, active);
         }
     });
     if lost || candidate != 0 {

@@ -15,7 +15,6 @@ mod retire;
 mod slice;
 mod state;
 
-pub use crate::code::FILE_LIMIT;
 pub use compiler::Compiler;
 pub use coroutine::{Coroutine, Step, Yield};
 pub use environment::Environment;
