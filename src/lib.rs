@@ -11,6 +11,7 @@
 //! | [`hot`] | publish, prepare, activate |
 //! | [`watch`] | hints that files have changed and settled |
 //! | [`control`] | the control API |
+//! | [`sandbox`] | untrusted scripts: profiles, VMs, limits |
 //! | [`conf`] | directives and what they keep |
 //! | [`vm`] | LuaJIT |
 //! | [`text`] | escaping, query strings, quoting: pure functions |
@@ -36,6 +37,8 @@ mod module;
 mod nginx;
 #[forbid(unsafe_code)]
 mod phase;
+#[forbid(unsafe_code)]
+mod sandbox;
 #[forbid(unsafe_code)]
 mod text;
 #[forbid(unsafe_code)]

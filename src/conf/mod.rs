@@ -5,6 +5,7 @@ mod code;
 mod directives;
 mod hot;
 mod roots;
+mod sandboxed;
 mod token;
 mod variable_path;
 
@@ -16,9 +17,11 @@ use std::time::Duration;
 use once_cell::unsync::OnceCell;
 
 use crate::nginx::{Conf, Configuration, Directive, Zone};
+use crate::sandbox::Profile;
 
 pub use code::{Code, Source, evaluate};
 pub use hot::Prepare;
+pub use sandboxed::Sandboxed;
 pub use token::Token;
 
 /// The `http` block's configuration.
@@ -32,6 +35,10 @@ pub struct MainConf {
     pub init: Option<Rc<Code>>,
     /// `init_worker_by_lua*`
     pub init_worker: Option<Rc<Code>>,
+    /// The profiles of `hotlua_sandbox`.
+    pub profiles: Vec<Rc<Profile>>,
+    /// Every `content_by_sandbox_file`.
+    pub sandboxed: Vec<Rc<Sandboxed>>,
     /// `lua_package_path`, with `;;` still in it.
     pub package_path: Option<String>,
     /// `lua_package_cpath`, with `;;` still in it.
@@ -65,6 +72,8 @@ pub struct MainConf {
 pub struct LocConf {
     /// `content_by_lua*`
     pub content: Option<Rc<Code>>,
+    /// `content_by_sandbox_file`
+    pub sandboxed: Option<Rc<Sandboxed>>,
     /// `lua_code_cache`
     pub code_cache: Option<bool>,
     /// `hotlua_control`: the location answers by the control API instead of by Lua.

@@ -6,6 +6,7 @@
 //! send, or yield is a closure of `src/api/` instead.
 
 mod args;
+mod contained;
 mod context;
 mod header;
 mod hook;
@@ -20,6 +21,7 @@ mod variable;
 
 use mlua::{Lua, LuaOptions, StdLib};
 
+pub use contained::Kind;
 pub use hook::{Interrupted, place, watched};
 
 /// Opens a LuaJIT state with all its libraries, `ffi` and `debug` among them, and with C modules allowed.

@@ -1,0 +1,32 @@
+//! A LuaJIT state that untrusted scripts run in: its own memory, its own functions, and a meter that nothing escapes.
+
+/// What ended a run before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// It took more instructions than it may.
+    Cpu,
+    /// It ran longer than it may.
+    Time,
+    /// It needed more memory than it may.
+    Memory,
+    /// It said more than it may.
+    Output,
+    /// It raised, or did not compile.
+    Error,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Cpu, Self::Time, Self::Memory, Self::Output, Self::Error];
+
+    /// As scripts, logs and metrics name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Time => "time",
+            Self::Memory => "memory",
+            Self::Output => "output",
+            Self::Error => "error",
+        }
+    }
+}

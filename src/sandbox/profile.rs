@@ -1,0 +1,42 @@
+//! What a script may touch and spend: one `hotlua_sandbox` block.
+
+use std::time::Duration;
+
+use crate::nginx::ComplexValue;
+
+use super::allow::Allow;
+
+/// A profile, as nginx.conf gives it.
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// The names that a script finds.
+    pub allow: Allow,
+    /// What a run may spend.
+    pub limits: Limits,
+    /// The HTTP status that answers a request whose script did not end well.
+    pub status: u16,
+    /// What tells tenants apart: each value has VMs of its own. None: all scripts of the profile share them.
+    pub per: Option<ComplexValue>,
+    /// The most VMs that a worker keeps for the profile, idle and running.
+    pub vms: usize,
+}
+
+/// What one run may spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// VM instructions, and what C functions do counted as instructions.
+    pub instructions: u64,
+    /// The time that the script itself runs, on the wall clock; waiting for its turn is not counted.
+    pub time: Duration,
+    /// Bytes that its VM may take on top of what it has when the run begins.
+    pub memory: usize,
+    /// Bytes of output.
+    pub output: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { instructions: 1_000_000, time: Duration::from_millis(100), memory: 8 << 20, output: 1 << 20 }
+    }
+}
