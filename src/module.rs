@@ -30,5 +30,10 @@ impl Lifecycle for HotLua {
 }
 
 fn content(request: &Request) -> Status {
-    if request.loc_conf::<Confs>().control { control::handle(request) } else { phase::content(request) }
+    let location = request.loc_conf::<Confs>();
+    match (location.control, &location.sandboxed) {
+        (true, _) => control::handle(request),
+        (false, Some(_)) => phase::sandboxed(request),
+        (false, None) => phase::content(request),
+    }
 }

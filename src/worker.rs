@@ -7,13 +7,13 @@ use std::rc::Rc;
 use crate::conf::{MainConf, Prepare, Source};
 use crate::nginx::{Conf, Level, Phase, WakeSet, Zone, is_test, log_cycle, worker_id};
 use crate::phase::{Runtime, run_init};
-use crate::{api, hot, vm};
+use crate::{api, hot, sandbox, vm};
 
 /// `hotlua_zone`, where it is not given.
 const ZONE_SIZE: usize = 32 << 20;
 
 /// What every VM is given, in order.
-const FAMILIES: &[&[vm::Family]] = &[api::FAMILIES, hot::FAMILIES];
+const FAMILIES: &[&[vm::Family]] = &[api::FAMILIES, hot::FAMILIES, sandbox::FAMILIES];
 
 thread_local! {
     /// What the master wakes the workers of every cycle by.
@@ -35,12 +35,15 @@ impl Changes {
 
 /// Opens the VM of a new configuration, compiles its inline Lua, runs `init_by_lua*` and asks for shared memory.
 pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
+    main.check_profile_variables(&conf.known_variables())?;
+    main.bind_profiles()?;
     if !main.used {
         return Ok(());
     }
     let zone_size = main.zone_size.unwrap_or(ZONE_SIZE);
     main.zone = Some(Zone::request(conf, "hotlua", zone_size)?);
-    let plan = hot::plan_roots(main.code_roots(), main.roots_given(), zone_size)?;
+    main.check_untrusted()?;
+    let plan = hot::plan_roots(main.code_roots(), main.roots_given(), main.untrusted_directories(), zone_size)?;
     plan.warnings.iter().for_each(|warning| conf.warn(warning));
     let runtime = Runtime::new(main, FAMILIES).map_err(|failure| failure.to_string())?;
     for code in &main.codes {
@@ -49,10 +52,12 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
             let _ = chunk.set(compiled);
         }
     }
+    sandbox::set_profiles(&main.profiles);
     let init = main.init.clone();
     let settings = hot::Settings {
         roots: plan.roots,
         tracked: main.files_outside_roots(),
+        untrusted: main.untrusted(),
         keep: main.keep(),
         eager: main.prepare() == Prepare::Eager,
         timeout: main.prepare_timeout(),
@@ -92,6 +97,7 @@ pub fn started(main: &mut MainConf) -> Result<(), String> {
     let (Some(zone), Some(runtime), Some(worker)) = (main.zone, Runtime::of_conf(main), worker_id()) else {
         return Ok(());
     };
+    sandbox::set_profiles(&main.profiles);
     if let Some(changes) = Changes::of(main)
         && let Some((cycle, wake)) = changes.installed.get().cloned()
     {

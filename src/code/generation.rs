@@ -14,6 +14,11 @@ impl Hash {
         Self(*blake3::hash(source).as_bytes())
     }
 
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Hexadecimal, lower case.
     pub fn to_hex(self) -> String {
         blake3::Hash::from_bytes(self.0).to_hex().to_string()

@@ -8,10 +8,12 @@ mod path;
 mod requires;
 mod scan;
 mod stamp;
+mod untrusted;
 
 pub use generation::{Found, Generation, Hash, Source, Sources};
 pub use graph::{Node, RequireGraph, candidates, module_names, module_pattern};
 pub use path::{FILE_LIMIT, PathError, normalize, read, read_static, strip_root};
 pub use requires::{literal_requires, uses_ffi};
-pub use scan::{Root, ScanError, Seen, Weight, is_scanned, look, scan, weigh};
+pub use scan::{Root, ScanError, Seen, Weight, is_in_untrusted, is_scanned, look, scan, weigh};
 pub use stamp::Stamp;
+pub use untrusted::{Fence, Untrusted, real};

@@ -122,6 +122,11 @@ pub enum PathError {
 }
 
 impl PathError {
+    /// Says whether the next look may come to another result though nobody touches the file.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, PathError::Replaced | PathError::Unstable | PathError::Io(_))
+    }
+
     /// The HTTP status to answer with: 404 for every refusal, so that whoever
     /// guesses names cannot tell a file that is refused (unreadable, a FIFO,
     /// outside) from one that is not there; lua-nginx-module answers 404 too.

@@ -3,6 +3,7 @@
 //! A file is named by its root's path and its own relative to that, symlinks and all: the spelling by which requests
 //! and `package.path` name it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
@@ -16,11 +17,14 @@ use walkdir::WalkDir;
 
 use super::path::{FILE_LIMIT, PathError, SourceFile, is_directory, normalize, read, read_static, strip_root};
 use super::stamp::{Stamp, now_ns};
+use super::untrusted::{Fence, Untrusted};
 
 /// How often a scan begins anew because a root was switched to another directory meanwhile.
 const SWITCHES_MAX: usize = 4;
 /// More files and directories than this in one root are not gone through: symlinks can make few seem endlessly many.
 const ENTRIES_MAX: usize = 1_000_000;
+/// The same for a root of untrusted files, whose tenants must not hold up a scan.
+const UNTRUSTED_ENTRIES_MAX: usize = 200_000;
 
 /// A code root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub struct Root {
     pub path: PathBuf,
     /// Its `*.lua` files are all part of a generation; else only those that were asked for.
     pub whole: bool,
+    /// Its files are untrusted: nothing about them makes a scan fail.
+    pub untrusted: bool,
 }
 
 /// A file as a scan finds it.
@@ -45,6 +51,8 @@ pub enum Seen {
     },
     /// There, but refused or unreadable.
     Refused(PathError),
+    /// Untrusted and not looked at, or a directory of such files; why, as a predicate.
+    LeftOut(String),
 }
 
 /// Why the roots could not be looked at: what a scan does not see would pass for deleted.
@@ -65,23 +73,26 @@ impl fmt::Display for ScanError {
 impl std::error::Error for ScanError {}
 
 /// Every `*.lua` of the whole roots, and those of `tracked` (absolute paths) that still exist. `known` gives the stamp
-/// that a file had when it was read last. Blocks on the disk.
+/// that a file had when it was read last. Of untrusted files at most `room` bytes are read. Blocks on the disk.
 ///
 /// Names that begin with a dot are left out, of files as of directories: editors and rsync keep there what is not
-/// finished. So are names that are no UTF-8. Symlinks to directories are followed where [`read`] would follow them.
+/// finished. So are names that are no UTF-8. Symlinks to directories are followed where [`read`] would follow them, but
+/// not among untrusted files: few of them can make many names.
 ///
 /// # Errors
 /// A whole root, or one whose tracked file is gone, that is no directory or cannot be read; a directory in a whole root
-/// that cannot be read.
+/// that cannot be read. Not so for untrusted roots: what cannot be looked at is [`Seen::LeftOut`], and where the root
+/// itself is gone what was known of it is [`Seen::Same`].
 pub fn scan(
     roots: &[Root],
     tracked: impl IntoIterator<Item = String>,
     known: impl Fn(&str) -> Option<Stamp>,
+    room: u64,
 ) -> Result<BTreeMap<String, Seen>, ScanError> {
     let tracked: Vec<String> = tracked.into_iter().collect();
     let mut before = identities(roots);
     for _ in 0..SWITCHES_MAX {
-        let seen = scan_once(roots, &tracked, &known);
+        let seen = scan_once(roots, &tracked, &known, room);
         let after = identities(roots);
         // Half of one release and half of the next is neither.
         if after == before {
@@ -115,6 +126,11 @@ pub fn look(roots: &[Root], file: &str, known: Option<Stamp>) -> Option<Seen> {
     }
 }
 
+/// Says whether a file, named by its absolute path, lies in an untrusted root.
+pub fn is_in_untrusted(roots: &[Root], file: &str) -> bool {
+    untrusted_root(roots, file).is_some()
+}
+
 /// How much Lua a directory holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Weight {
@@ -124,11 +140,11 @@ pub struct Weight {
     pub bytes: u64,
 }
 
-/// Weighs what a [`scan`] of `root` would find, and stops where either is above its limit. What cannot be read weighs
-/// nothing.
-pub fn weigh(root: &Path, limit: &Weight) -> Weight {
+/// Weighs what a [`scan`] of `root`, one of `roots`, would find, and stops where either is above its limit. What cannot
+/// be read weighs nothing.
+pub fn weigh(root: &Root, roots: &[Root], limit: &Weight) -> Weight {
     let mut weight = Weight::default();
-    for file in LuaFiles::under(root).flatten() {
+    for file in LuaFiles::under(root, roots).flatten() {
         if let Ok(meta) = fs::metadata(file)
             && meta.is_file()
         {
@@ -144,21 +160,36 @@ pub fn weigh(root: &Path, limit: &Weight) -> Weight {
 
 /// Which directories the roots' paths lead to at present.
 fn identities(roots: &[Root]) -> Vec<Option<(u64, u64)>> {
-    roots.iter().map(|root| fs::metadata(&root.path).ok().map(|meta| (meta.dev(), meta.ino()))).collect()
+    roots.iter().filter(|root| !root.untrusted).map(|root| identity(&root.path)).collect()
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 fn scan_once(
     roots: &[Root],
     tracked: &[String],
     known: &impl Fn(&str) -> Option<Stamp>,
+    room: u64,
 ) -> Result<BTreeMap<String, Seen>, ScanError> {
+    let room = Cell::new(room);
+    let look = |file: &str| look_within(roots, file, known(file), &room);
     let mut files = BTreeMap::new();
     for root in roots.iter().filter(|root| root.whole) {
-        for path in LuaFiles::under(&root.path) {
-            let Ok(file) = path?.into_os_string().into_string() else { continue };
+        for path in LuaFiles::under(root, roots) {
+            let path = match path {
+                Err(ScanError { path, error }) if root.untrusted => {
+                    let path = path.to_string_lossy().into_owned();
+                    files.insert(path, Seen::LeftOut(format!("is not scanned: {error}")));
+                    continue;
+                }
+                path => path?,
+            };
+            let Ok(file) = path.into_os_string().into_string() else { continue };
             // Roots may lie in each other.
             if !files.contains_key(&file)
-                && let Some(seen) = look(roots, &file, known(&file))
+                && let Some(seen) = look(&file)
             {
                 files.insert(file, seen);
             }
@@ -168,14 +199,47 @@ fn scan_once(
         if files.contains_key(file) {
             continue;
         }
-        match look(roots, file, known(file)) {
+        match look(file) {
             Some(seen) => {
                 files.insert(file.clone(), seen);
             }
-            None => roots_exist(roots, file)?,
+            None => match (roots_exist(roots, file), untrusted_root(roots, file)) {
+                (Ok(()), _) => {}
+                (Err(_), Some(_)) => {
+                    files.insert(file.clone(), Seen::Same);
+                }
+                (Err(error), None) => return Err(error),
+            },
         }
     }
     Ok(files)
+}
+
+/// [`look`], but what is untrusted takes of the room.
+fn look_within(roots: &[Root], file: &str, known: Option<Stamp>, room: &Cell<u64>) -> Option<Seen> {
+    if untrusted_root(roots, file).is_some()
+        && let Ok(meta) = fs::metadata(file)
+        && meta.is_file()
+        && (room.get() + 1..=FILE_LIMIT as u64).contains(&meta.len())
+        && known != Some(Stamp::of(&meta))
+    {
+        return Some(Seen::LeftOut(
+            "does not fit with the others into the part of hotlua_zone that is for them".into(),
+        ));
+    }
+    let seen = look(roots, file, known);
+    if let Some(Seen::Read { source, .. }) = &seen
+        && untrusted_root(roots, file).is_some()
+    {
+        room.set(room.get().saturating_sub(source.len() as u64));
+    }
+    seen
+}
+
+/// The innermost untrusted root that a file lies in: a tenant's symlink must not lead out of that one.
+fn untrusted_root<'r>(roots: &'r [Root], file: &str) -> Option<&'r Root> {
+    let around = |root: &&Root| root.untrusted && strip_root(&root.path, file.as_bytes()).is_some();
+    roots.iter().filter(around).max_by_key(|root| root.path.components().count())
 }
 
 /// A file is gone only where its root is there: an unmounted root has deleted nothing.
@@ -189,6 +253,11 @@ fn roots_exist(roots: &[Root], file: &str) -> Result<(), ScanError> {
 /// Reads a file of a root so that it cannot lead outside of it, any other as the operator named it. Where roots lie in
 /// each other, behind an absolute symlink maybe, one that the file stays inside suffices.
 fn read_from(roots: &[Root], file: &str) -> Result<SourceFile, PathError> {
+    if let Some(root) = untrusted_root(roots, file)
+        && let Some(rest) = strip_root(&root.path, file.as_bytes())
+    {
+        return read(&root.path, &normalize(rest)?, FILE_LIMIT);
+    }
     let mut escaped = false;
     for root in roots {
         let Some(Ok(relative)) = strip_root(&root.path, file.as_bytes()).map(normalize) else { continue };
@@ -203,13 +272,34 @@ fn read_from(roots: &[Root], file: &str) -> Result<SourceFile, PathError> {
 /// What is called `*.lua` under a directory, of whatever kind it is.
 struct LuaFiles<'r> {
     root: &'r Path,
+    untrusted: bool,
+    /// Directories of untrusted files, which are roots of their own.
+    elsewhere: Vec<(u64, u64)>,
+    fence: Fence,
     entries: walkdir::IntoIter,
     passed: usize,
 }
 
 impl<'r> LuaFiles<'r> {
-    fn under(root: &'r Path) -> Self {
-        Self { root, entries: WalkDir::new(root).follow_links(true).into_iter(), passed: 0 }
+    fn under(root: &'r Root, roots: &[Root]) -> Self {
+        let untrusted = roots.iter().filter(|other| other.untrusted && !root.untrusted);
+        let untrusted: Vec<PathBuf> = untrusted.map(|root| root.path.clone()).collect();
+        Self {
+            root: &root.path,
+            untrusted: root.untrusted,
+            elsewhere: untrusted.iter().filter_map(|path| identity(path)).collect(),
+            fence: Untrusted::new(untrusted, Vec::new()).fence(),
+            entries: WalkDir::new(&root.path).follow_links(!root.untrusted).into_iter(),
+            passed: 0,
+        }
+    }
+
+    /// Says whether a directory is one of untrusted files, by whatever name, or a symlink to one in there.
+    fn lies_elsewhere(&self, entry: &walkdir::DirEntry) -> bool {
+        // Most configurations have none; that must cost nothing.
+        !self.elsewhere.is_empty()
+            && (identity(entry.path()).is_some_and(|identity| self.elsewhere.contains(&identity))
+                || entry.path_is_symlink() && self.fence.holds(entry.path()))
     }
 
     fn failed(&self, path: Option<&Path>, error: String) -> ScanError {
@@ -244,29 +334,34 @@ impl Iterator for LuaFiles<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if self.passed > ENTRIES_MAX {
+            let most = if self.untrusted { UNTRUSTED_ENTRIES_MAX } else { ENTRIES_MAX };
+            if self.passed > most {
                 return None;
             }
             let entry = match self.entries.next()? {
                 Ok(entry) => entry,
                 Err(error) => match self.judge(&error) {
-                    Some(found) => return Some(found),
+                    Some(found) => {
+                        self.passed += 1;
+                        return Some(found);
+                    }
                     None => continue,
                 },
             };
             self.passed += 1;
-            if self.passed > ENTRIES_MAX {
-                return Some(Err(self.failed(None, format!("it holds more than {ENTRIES_MAX} files and directories"))));
+            if self.passed > most {
+                return Some(Err(self.failed(None, format!("it holds more than {most} files and directories"))));
             }
             let is_directory = entry.file_type().is_dir();
             if entry.depth() == 0 {
-                if is_directory {
+                // A walk that follows no symlinks still follows the root.
+                if is_directory || self.untrusted && entry.path().is_dir() {
                     continue;
                 }
                 return Some(Err(self.failed(None, "it is not a directory".into())));
             }
             let escapes = is_directory && entry.path_is_symlink() && !self.stays_inside(entry.path());
-            if is_directory && (escapes || is_left_out(entry.file_name())) {
+            if is_directory && (escapes || is_left_out(entry.file_name()) || self.lies_elsewhere(&entry)) {
                 self.entries.skip_current_dir();
             }
             if is_lua(entry.path()) {

@@ -10,6 +10,9 @@ use tempfile::TempDir;
 
 use super::*;
 
+/// More than the tests read.
+const ROOM: u64 = 1 << 20;
+
 /// A directory with the root `code` and the directory `out` beside it.
 struct Site(TempDir);
 
@@ -43,18 +46,19 @@ impl Site {
     }
 
     fn root(&self, name: &str, whole: bool) -> Root {
-        Root { path: self.path(name), whole }
+        Root { path: self.path(name), whole, untrusted: false }
     }
 
     /// What a scan says, in words: each name below the site with `same`, `refused: ..` or the text read.
     fn scan(&self, roots: &[Root], tracked: &[&str], known: &Known) -> Result<Vec<String>, ScanError> {
         let tracked = tracked.iter().map(|name| self.name(name));
-        let seen = scan(roots, tracked, |file| known.get(file).copied())?;
+        let seen = scan(roots, tracked, |file| known.get(file).copied(), ROOM)?;
         let below = |file: String| file.strip_prefix(&self.name("")).unwrap().to_owned();
         let told = seen.into_iter().map(|(file, seen)| match seen {
             Seen::Same => format!("{} same", below(file)),
             Seen::Read { source, .. } => format!("{} {}", below(file), String::from_utf8(source).unwrap()),
             Seen::Refused(error) => format!("{} refused: {error:?}", below(file)),
+            Seen::LeftOut(why) => format!("{} left out: {why}", below(file)),
         });
         Ok(told.collect())
     }
@@ -62,10 +66,10 @@ impl Site {
     /// The stamps of all files, once the clock has passed them.
     fn known(&self, roots: &[Root], tracked: &[&str]) -> Known {
         loop {
-            let seen = scan(roots, tracked.iter().map(|name| self.name(name)), |_| None).unwrap();
+            let seen = scan(roots, tracked.iter().map(|name| self.name(name)), |_| None, ROOM).unwrap();
             let stamps = seen.iter().filter_map(|(file, seen)| match seen {
                 Seen::Read { stamp, .. } => Some(stamp.map(|stamp| (file.clone(), stamp))),
-                Seen::Same | Seen::Refused(_) => None,
+                Seen::Same | Seen::Refused(_) | Seen::LeftOut(_) => None,
             });
             if let Some(known) = stamps.collect() {
                 return known;
@@ -255,11 +259,12 @@ fn an_unreadable_directory_has_deleted_nothing() {
     const SITE: &str = "SCAN_AS_NOBODY";
     if let Ok(root) = std::env::var(SITE) {
         let path = PathBuf::from(&root);
-        let error = scan(&[Root { path: path.clone(), whole: true }], [], |_| None).unwrap_err();
+        let error =
+            scan(&[Root { path: path.clone(), whole: true, untrusted: false }], [], |_| None, ROOM).unwrap_err();
         assert_eq!(error.path, path.join("closed"));
         assert!(error.to_string().contains("ermission denied"), "{error}");
         let tracked = [format!("{root}/closed/a.lua"), format!("{root}/closed.lua")];
-        let seen = scan(&[Root { path, whole: false }], tracked.clone(), |_| None).unwrap();
+        let seen = scan(&[Root { path, whole: false, untrusted: false }], tracked.clone(), |_| None, ROOM).unwrap();
         assert_eq!(seen, tracked.map(|file| (file, Seen::Refused(PathError::Unreadable))).into());
         println!("scanned as nobody");
         return;
@@ -314,7 +319,7 @@ fn a_scan_never_mixes_two_releases() {
         }
         None
     };
-    let seen = scan(&roots, [], once).unwrap();
+    let seen = scan(&roots, [], once, ROOM).unwrap();
     assert_eq!(seen.len(), 20);
     for (file, seen) in seen {
         let Seen::Read { source, .. } = seen else { panic!("{file}: {seen:?}") };
@@ -326,7 +331,7 @@ fn a_scan_never_mixes_two_releases() {
         }
         None
     };
-    assert_eq!(scan(&roots, [], always).unwrap_err().path, site.path("current"));
+    assert_eq!(scan(&roots, [], always, ROOM).unwrap_err().path, site.path("current"));
 }
 
 #[test]
@@ -335,9 +340,78 @@ fn weighing_stops_above_its_limits() {
     site.write(&["code/a.lua", "code/b.lua", "code/sub/c.lua", "code/sub/.d.lua", "code/e.txt"]);
     fs::create_dir(site.path("code/dir.lua")).unwrap();
     let limit = |files, bytes| Weight { files, bytes };
+    let code = site.root("code", true);
     let all = limit(3, 10 + 10 + 14);
-    assert_eq!(weigh(&site.path("code"), &limit(3, 34)), all);
-    assert_eq!(weigh(&site.path("missing"), &limit(3, 34)), Weight::default());
-    assert_eq!(weigh(&site.path("code"), &limit(1, 34)).files, 2);
-    assert!((10..34).contains(&weigh(&site.path("code"), &limit(9, 9)).bytes));
+    assert_eq!(weigh(&code, &[], &limit(3, 34)), all);
+    assert_eq!(weigh(&site.root("missing", true), &[], &limit(3, 34)), Weight::default());
+    assert_eq!(weigh(&code, &[], &limit(1, 34)).files, 2);
+    assert!((10..34).contains(&weigh(&code, &[], &limit(9, 9)).bytes));
+}
+
+#[test]
+fn nothing_that_a_tenant_does_fails_a_scan() {
+    let site = Site::new();
+    site.write(&[
+        "code/a.lua",
+        "code/tenants/1/x.lua",
+        "code/tenants/2/large.lua",
+        "code/tenants/.new.lua",
+        "outer/y.lua",
+    ]);
+    fs::write(site.path("code/tenants/2/large.lua"), vec![b' '; 5000]).unwrap();
+    site.link("../../a.lua", "code/tenants/1/out.lua");
+    site.link("../2/large.lua", "code/tenants/1/in.lua");
+    site.link("..", "code/tenants/1/loop");
+    site.link("../2", "code/tenants/1/directory.lua");
+    site.link("tenants/1", "code/alias");
+    mknodat(CWD, &site.path("code/tenants/1/fifo.lua"), FileType::Fifo, Mode::from(0o644), 0).unwrap();
+    let untrusted = |name, whole| Root { untrusted: true, ..site.root(name, whole) };
+    let room = "does not fit with the others into the part of hotlua_zone that is for them";
+    let scan_within = |roots: &[Root], tracked: &[&str], room| {
+        let tracked = tracked.iter().map(|name| site.name(name));
+        scan(roots, tracked, |_| None, room)
+    };
+    let told = |seen: BTreeMap<String, Seen>| -> Vec<String> {
+        let below = |file: String| file.strip_prefix(&site.name("")).unwrap().to_owned();
+        let told = seen.into_iter().map(|(file, seen)| match seen {
+            Seen::Same => format!("{} same", below(file)),
+            Seen::Read { source, .. } => format!("{} {}", below(file), source.len()),
+            Seen::Refused(error) => format!("{} refused: {error:?}", below(file)),
+            Seen::LeftOut(why) => format!("{} left out: {why}", below(file)),
+        });
+        told.collect()
+    };
+    let roots = [site.root("code", true), untrusted("code/tenants", true)];
+    let tenants = [
+        "code/a.lua 10",
+        "code/tenants/1/directory.lua refused: Directory",
+        "code/tenants/1/fifo.lua refused: Fifo",
+        &format!("code/tenants/1/in.lua left out: {room}"),
+        "code/tenants/1/out.lua refused: Escapes",
+        "code/tenants/1/x.lua 20",
+        &format!("code/tenants/2/large.lua left out: {room}"),
+    ];
+    assert_eq!(told(scan_within(&roots, &[], 1000).unwrap()), tenants, "all that is there");
+    let seen = told(scan_within(&roots, &[], 20_000).unwrap());
+    assert!(seen.contains(&"code/tenants/1/in.lua 5000".to_owned()), "a symlink that stays inside: {seen:?}");
+    // The code root alone would have found all of it.
+    let part = [site.root("code", true), untrusted("code/tenants", false)];
+    let x = "code/tenants/1/x.lua";
+    assert_eq!(told(scan_within(&part, &[x], 1000).unwrap()), ["code/a.lua 10", "code/tenants/1/x.lua 20"], "tracked");
+    assert_eq!(told(scan_within(&part, &[x], 10).unwrap())[1], format!("{x} left out: {room}"), "tracked, no room");
+    // Elsewhere and gone.
+    let gone = [site.root("code", true), untrusted("gone", true)];
+    let seen = told(scan_within(&gone, &["gone/z.lua"], 1000).unwrap());
+    assert!(seen.contains(&"gone/z.lua same".to_owned()), "what was known stays: {seen:?}");
+    assert!(seen.iter().any(|line| line.starts_with("gone left out: is not scanned: No such file")), "{seen:?}");
+    // Beneath the innermost one.
+    let nested = [untrusted("code/tenants", true), untrusted("code/tenants/1", true)];
+    let seen = told(scan_within(&nested, &[], 20_000).unwrap());
+    assert!(seen.contains(&"code/tenants/1/in.lua refused: Escapes".to_owned()), "{seen:?}");
+    site.link("code/tenants", "linked");
+    let seen = told(scan_within(&[untrusted("linked", true)], &[], 1000).unwrap());
+    assert!(seen.contains(&"linked/1/x.lua 20".to_owned()), "a root may be a symlink: {seen:?}");
+
+    let limit = Weight { files: 100, bytes: 1 << 20 };
+    assert_eq!(weigh(&roots[0], &roots, &limit), Weight { files: 1, bytes: 10 }, "tenants weigh nothing for others");
 }

@@ -36,6 +36,21 @@ pub struct Code {
     pub directive: String,
 }
 
+impl Source {
+    /// The file that `path` names, which may hold variables; warns where those let a client choose it.
+    pub(super) fn named(conf: &mut Conf, path: &[u8]) -> Result<Self, String> {
+        let value = ComplexValue::compile(conf, path)?;
+        if value.is_constant() {
+            return Ok(Self::File(conf.absolute(path)));
+        }
+        let text = String::from_utf8_lossy(path);
+        if let Some(warning) = variable_path::warning(&text, conf.location_regex().as_deref()) {
+            conf.warn(&warning);
+        }
+        Ok(Self::Variable(value))
+    }
+}
+
 impl Code {
     /// Reads `*_by_lua '...'`.
     pub fn quoted(conf: &mut Conf) -> Result<Self, String> {
@@ -59,14 +74,7 @@ impl Code {
         if path.is_empty() {
             return Err(format!("\"{}\" needs the path of a Lua file", conf.name()));
         }
-        let value = ComplexValue::compile(conf, &path)?;
-        if !value.is_constant()
-            && let Some(warning) =
-                variable_path::warning(&String::from_utf8_lossy(&path), conf.location_regex().as_deref())
-        {
-            conf.warn(&warning);
-        }
-        let source = if value.is_constant() { Source::File(conf.absolute(&path)) } else { Source::Variable(value) };
+        let source = Source::named(conf, &path)?;
         Ok(Self { source, directive: directive(&conf.name()) })
     }
 

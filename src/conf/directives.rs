@@ -6,8 +6,9 @@ use std::rc::Rc;
 use crate::nginx::{Apply, Arity, Conf, Context, Directive};
 
 use super::code::Code;
+use super::sandboxed::Sandboxed;
 use super::token::Token;
-use super::{Confs, LocConf, MainConf, hot};
+use super::{Confs, LocConf, MainConf, hot, sandbox};
 
 const HTTP: Context = Context::HTTP;
 const CONTENT: Context = Context::LOCATION.or(Context::IF_IN_LOCATION);
@@ -52,6 +53,13 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     main(c"lua_package_path", Arity::One, |conf, main| text(conf, &mut main.package_path)),
     main(c"lua_package_cpath", Arity::One, |conf, main| text(conf, &mut main.package_cpath)),
     location(c"lua_code_cache", ANYWHERE, Arity::Flag, code_cache),
+    Directive {
+        name: c"hotlua_sandbox",
+        context: HTTP,
+        arity: Arity::NamedBlock,
+        apply: Apply::MainBlock(sandbox::sandbox),
+    },
+    location(c"content_by_sandbox_file", CONTENT, Arity::Two, sandboxed),
     location(c"hotlua_control", Context::LOCATION, Arity::None, control),
     location(c"hotlua_control_token", LEVELS, Arity::One, control_token),
     location(c"lua_transform_underscores_in_response_headers", ANYWHERE, Arity::Flag, |conf, loc| {
@@ -62,10 +70,11 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
 type Read = fn(&mut Conf) -> Result<Code, String>;
 
 fn content(conf: &mut Conf, loc: &mut LocConf, read: Read) -> Result<(), String> {
-    if loc.control {
-        return Err(second_handler(conf, "hotlua_control"));
+    if loc.content.is_some() {
+        return Err(duplicate(conf));
     }
-    let code = code(conf, &loc.content, read)?;
+    sole_handler(conf, loc)?;
+    let code = Rc::new(read(conf)?);
     let main = conf.main_conf::<Confs>();
     main.used = true;
     main.codes.push(Rc::clone(&code));
@@ -78,11 +87,23 @@ fn control(conf: &mut Conf, loc: &mut LocConf) -> Result<(), String> {
     if loc.control {
         return Err(duplicate(conf));
     }
-    if let Some(code) = &loc.content {
-        return Err(second_handler(conf, &code.directive));
-    }
+    sole_handler(conf, loc)?;
     loc.control = true;
     conf.main_conf::<Confs>().used = true;
+    conf.set_content_handler();
+    Ok(())
+}
+
+fn sandboxed(conf: &mut Conf, loc: &mut LocConf) -> Result<(), String> {
+    if loc.sandboxed.is_some() {
+        return Err(duplicate(conf));
+    }
+    sole_handler(conf, loc)?;
+    let sandboxed = Rc::new(Sandboxed::read(conf)?);
+    let main = conf.main_conf::<Confs>();
+    main.used = true;
+    main.sandboxed.push(Rc::clone(&sandboxed));
+    loc.sandboxed = Some(sandboxed);
     conf.set_content_handler();
     Ok(())
 }
@@ -157,6 +178,12 @@ pub(super) fn duplicate(conf: &Conf) -> String {
     format!("\"{}\" directive is duplicate", conf.name())
 }
 
-fn second_handler(conf: &Conf, first: &str) -> String {
-    format!("\"{}\" makes a duplicate content handler: the location has \"{first}\" already", conf.name())
+/// Refuses a directive that makes content where another one does already.
+fn sole_handler(conf: &Conf, loc: &LocConf) -> Result<(), String> {
+    match loc.handler() {
+        Some(first) => {
+            Err(format!("\"{}\" makes a duplicate content handler: the location has \"{first}\" already", conf.name()))
+        }
+        None => Ok(()),
+    }
 }

@@ -9,6 +9,7 @@ use crate::vm;
 
 use super::MainConf;
 use super::directives::{duplicate, once};
+use super::number::number;
 use super::roots::plain;
 
 /// How a worker prepares a candidate.
@@ -145,38 +146,7 @@ pub(super) fn check(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> 
     once(conf, &mut main.check, path)
 }
 
-fn argument(conf: &Conf) -> String {
+/// The one argument, to be shown.
+pub(super) fn argument(conf: &Conf) -> String {
     String::from_utf8_lossy(conf.arg()).into_owned()
-}
-
-/// A number in decimal digits alone: `parse` would take a sign.
-fn number(text: &[u8]) -> Option<usize> {
-    if !text.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(text).ok()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::number;
-
-    #[test]
-    fn a_number_is_digits() {
-        for (text, want) in [
-            ("0", Some(0)),
-            ("3", Some(3)),
-            ("007", Some(7)),
-            ("", None),
-            ("-1", None),
-            ("+1", None),
-            ("1k", None),
-            ("1.0", None),
-            ("0x1", None),
-            (" 1", None),
-            ("99999999999999999999", None),
-        ] {
-            assert_eq!(number(text.as_bytes()), want, "{text:?}");
-        }
-    }
 }

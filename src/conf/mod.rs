@@ -4,9 +4,13 @@ mod block;
 mod code;
 mod directives;
 mod hot;
+mod number;
+mod profiles;
 mod roots;
+mod sandbox;
 mod sandboxed;
 mod token;
+mod untrusted;
 mod variable_path;
 
 use std::any::Any;
@@ -17,7 +21,7 @@ use std::time::Duration;
 use once_cell::unsync::OnceCell;
 
 use crate::nginx::{Conf, Configuration, Directive, Zone};
-use crate::sandbox::Profile;
+use crate::sandbox::{Profile, Variable};
 
 pub use code::{Code, Source, evaluate};
 pub use hot::Prepare;
@@ -37,6 +41,10 @@ pub struct MainConf {
     pub init_worker: Option<Rc<Code>>,
     /// The profiles of `hotlua_sandbox`.
     pub profiles: Vec<Rc<Profile>>,
+    /// `file:line` of each of `profiles`.
+    profile_places: Vec<String>,
+    /// The variables that profiles allow, each with the `file:line` that does.
+    profile_variables: Vec<(Variable, String)>,
     /// Every `content_by_sandbox_file`.
     pub sandboxed: Vec<Rc<Sandboxed>>,
     /// `lua_package_path`, with `;;` still in it.
@@ -85,6 +93,13 @@ pub struct LocConf {
 }
 
 impl LocConf {
+    /// The directive that makes the location's content; none where no directive of the module does.
+    fn handler(&self) -> Option<&str> {
+        let content = self.content.as_ref().map(|code| code.directive.as_str());
+        let sandboxed = self.sandboxed.as_ref().map(|_| "content_by_sandbox_file");
+        content.or(sandboxed).or(self.control.then_some("hotlua_control"))
+    }
+
     /// Says whether code is compiled once and kept.
     pub fn caches_code(&self) -> bool {
         self.code_cache.unwrap_or(true)
@@ -107,10 +122,11 @@ impl Configuration for Confs {
     fn merge(conf: &mut Conf, parent: &LocConf, child: &mut LocConf) -> Result<(), String> {
         // nginx lets an `if` block inherit the handler that its location has, so it inherits what that one serves; a
         // block with a handler of its own has one only.
-        if child.content.is_none() && !child.control {
+        if child.handler().is_none() {
             child.content.clone_from(&parent.content);
+            child.sandboxed.clone_from(&parent.sandboxed);
             child.control = parent.control;
-            if child.control {
+            if child.control || child.sandboxed.is_some() {
                 conf.inherit_content_handler();
             }
         }

@@ -49,14 +49,17 @@ impl MainConf {
 }
 
 impl MainConf {
-    /// The Lua files that directives name and that lie in no code root.
+    /// The Lua files that directives name and that lie in no code root and in no directory of untrusted files.
     pub fn files_outside_roots(&self) -> Vec<String> {
-        let roots = self.code_roots();
+        let roots = [self.code_roots(), self.untrusted_directories()].concat();
         let inside = |path: &Path| roots.iter().any(|root| strip_root(root, path.as_os_str().as_bytes()).is_some());
         let mut files: Vec<String> = Vec::new();
-        for code in &self.codes {
-            if let Source::File(path) = &code.source
-                && !inside(path)
+        let named = self.codes.iter().filter_map(|code| match &code.source {
+            Source::File(path) => Some(path.as_path()),
+            Source::Inline { .. } | Source::Variable(_) => None,
+        });
+        for path in named.chain(self.sandboxed_files()) {
+            if !inside(path)
                 && let Some(path) = path.to_str().map(str::to_owned)
                 && !files.contains(&path)
             {
@@ -74,7 +77,7 @@ pub(super) fn plain(directory: &Path) -> PathBuf {
 }
 
 /// The directory that stands before the first `variable` byte: `/srv/lua/` of `/srv/lua/$1.lua`.
-fn static_directory(path: &[u8], variable: u8) -> &Path {
+pub(super) fn static_directory(path: &[u8], variable: u8) -> &Path {
     let fixed = path.split(|&byte| byte == variable).next().unwrap_or_default();
     let end = fixed.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
     let end = if end > 1 { end - 1 } else { end };

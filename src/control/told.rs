@@ -10,13 +10,14 @@ use crate::conf::Confs;
 use crate::hot::{self, Generation, Module, State};
 use crate::nginx::Request;
 
-/// The code roots, by which a file's name is shortened.
+/// The code roots and the directories of untrusted scripts, by which a file's name is shortened.
 pub struct Roots(Vec<PathBuf>);
 
 impl Roots {
     /// Those of a request's configuration.
     pub fn of(request: &Request) -> Self {
-        Self(request.main_conf::<Confs>().code_roots())
+        let main = request.main_conf::<Confs>();
+        Self([main.code_roots(), main.untrusted_directories()].concat())
     }
 
     /// A file as it is written relative to the first root that it lies in; outside of them it stays as it is.

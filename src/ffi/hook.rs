@@ -142,6 +142,12 @@ pub fn place(lua: &Lua, thread: &Thread) -> Place {
     read.map(|()| found).unwrap_or_default()
 }
 
+/// Says whether no C function stands between a running coroutine and who has resumed it.
+pub fn may_yield(thread: &Thread) -> bool {
+    // SAFETY: `thread` keeps the coroutine alive.
+    unsafe { lua_isyieldable(state_of(thread)) != 0 }
+}
+
 fn state_of(thread: &Thread) -> *mut ffi::lua_State {
     // What Lua calls the pointer of a coroutine is its state.
     thread.to_pointer().cast::<ffi::lua_State>().cast_mut()

@@ -6,16 +6,15 @@ use crate::code::{Root, Weight, weigh};
 use crate::nginx::{Level, log_cycle};
 
 use super::Settings;
-use super::history::{log_full, record, tell_active};
+use super::history::{log_full, log_left_out, record, tell_active};
 use super::make::{Made, Offer, Order, make};
 use super::report::{Change, Generation, State, What};
+use super::room::{OVERHEAD, for_sources};
 use super::store::{Store, Word};
 use super::turn::seize_turn;
 
 /// A derived root that holds more is not scanned whole.
 const MOST: Weight = Weight { files: 100_000, bytes: 1 << 30 };
-/// What a file takes in the zone beside its source: its rounding up, its place in two manifests.
-const OVERHEAD: u64 = 512;
 
 /// The code roots and what is to be said of them.
 #[derive(Debug, Default)]
@@ -26,19 +25,29 @@ pub struct Roots {
     pub warnings: Vec<String>,
 }
 
-/// Decides which roots are scanned whole. Roots that were `given` are, and must fit the zone; derived ones only where
-/// that is no surprise.
+/// Decides which roots are scanned whole. Roots that were `given` are, and must fit the zone; derived ones, and those of
+/// `untrusted` files, only where that is no surprise.
 ///
 /// # Errors
 /// The given roots do not fit the zone.
-pub fn plan_roots(paths: Vec<PathBuf>, given: bool, zone_size: usize) -> Result<Roots, String> {
+pub fn plan_roots(
+    trusted: Vec<PathBuf>,
+    given: bool,
+    untrusted: Vec<PathBuf>,
+    zone_size: usize,
+) -> Result<Roots, String> {
     let mut plan = Roots::default();
-    let room = zone_size as u64 / 4 * 3;
+    let root = |path, untrusted| Root { path, whole: true, untrusted };
+    plan.roots.extend(trusted.into_iter().map(|path| root(path, false)));
+    plan.roots.extend(untrusted.into_iter().map(|path| root(path, true)));
     let mut used = 0;
-    for path in paths {
+    for at in 0..plan.roots.len() {
+        let root = &plan.roots[at];
+        let (path, given) = (&root.path, given && !root.untrusted);
+        let room = if root.untrusted { for_sources(zone_size) } else { zone_size as u64 / 4 * 3 };
         let limit = if given { Weight { files: u64::MAX, bytes: u64::MAX } } else { MOST };
         let is_whole = given || path != Path::new("/");
-        let weight = if is_whole { weigh(&path, &limit) } else { Weight { files: 0, bytes: 0 } };
+        let weight = if is_whole { weigh(root, &plan.roots, &limit) } else { Weight { files: 0, bytes: 0 } };
         let needed = weight.bytes + weight.files * OVERHEAD;
         let shown = path.display();
         let why = if !is_whole {
@@ -61,13 +70,18 @@ pub fn plan_roots(paths: Vec<PathBuf>, given: bool, zone_size: usize) -> Result<
             used += needed;
             None
         };
-        if let Some(why) = &why {
-            plan.warnings.push(format!(
+        match &why {
+            Some(why) if root.untrusted => plan.warnings.push(format!(
+                "the directory \"{shown}\" of content_by_sandbox_file {why}: it is not scanned whole, so a script becomes \
+                 part of a generation when it is first run, and changes of it are taken by a publish, not by hotlua_watch"
+            )),
+            Some(why) => plan.warnings.push(format!(
                 "the code root \"{shown}\", derived from the paths of Lua files, {why}: it is not scanned whole, so \
                  only files that have run are watched and published; name the code's directories by hotlua_root"
-            ));
+            )),
+            None => {}
         }
-        plan.roots.push(Root { path, whole: why.is_none() });
+        plan.roots[at].whole = why.is_none();
     }
     Ok(plan)
 }
@@ -86,11 +100,11 @@ pub(super) fn begin(store: Store, settings: &Settings, package_path: String) {
     let reason = if is_first { "start" } else { "nginx reload" };
     let what = if is_first { What::First } else { What::Rescan };
     let change = Change { what, actor: "nginx".into(), reason: reason.into() };
-    let (roots, tracked) = (settings.roots.clone(), settings.tracked.clone());
-    let order = Order { store, roots, tracked, package_path, change };
+    let Settings { roots, tracked, untrusted, .. } = settings.clone();
+    let order = Order { store, roots, tracked, untrusted, package_path, change };
     match make(&order) {
         Ok(Made::Offer(offer)) => activate(&store, &order.change, offer, keep),
-        Ok(Made::Nothing { .. }) => {}
+        Ok(Made::Nothing { left_out, .. }) => log_left_out(&left_out.unwrap_or_default()),
         Err(refused) => {
             let number = store.count(Word::Next);
             if is_first {
@@ -118,8 +132,10 @@ pub(super) fn begin(store: Store, settings: &Settings, package_path: String) {
 }
 
 fn activate(store: &Store, change: &Change, offer: Offer, keep: usize) {
+    log_left_out(offer.left_out.as_deref().unwrap_or_default());
     store.locked(|shelf| {
         store.store(Word::Active, offer.number);
+        store.store(Word::Untrusted, offer.untrusted);
         log_full(shelf.settle(keep));
     });
     for refused in &offer.broken {

@@ -38,6 +38,23 @@ pub(super) fn rejection(number: u64, change: &Change, changed: Vec<String>, refu
     rejected
 }
 
+/// How many untrusted files that are left out are named.
+const LEFT_OUT_NAMED: usize = 10;
+
+/// Logs which untrusted files a scan has left out.
+pub(super) fn log_left_out(left_out: &[String]) {
+    if left_out.is_empty() {
+        return;
+    }
+    let named = left_out.iter().take(LEFT_OUT_NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
+    let more = match left_out.len().saturating_sub(LEFT_OUT_NAMED) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let text = format!("of the sandboxed scripts {} left out of the generation: {named}{more}", left_out.len());
+    log_cycle(Level::Warn, text.as_bytes());
+}
+
 /// What could not be written down is logged: the change itself stands.
 pub(super) fn log_full(written: Result<(), ZoneFull>) {
     if let Err(full) = written {

@@ -17,6 +17,8 @@ pub(super) enum Word {
     Cycle = 4,
     /// The pid of the worker that watches the roots; 0: none.
     Watcher = 5,
+    /// Bytes that the names of untrusted files take in a list of the active generation's files.
+    Untrusted = 6,
     /// Block: [`Manifest`] of the active generation.
     Manifest = 16,
     /// Block: [`Manifest`] of the candidate, or of the active generation where its publisher died right after.

@@ -3,14 +3,16 @@
 //! It runs in a thread beside the event loop, so nothing here touches nginx but its shared memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use crate::code::{Hash, Root, ScanError, Seen, Stamp, look, module_names, scan};
+use crate::code::{Fence, Hash, Root, ScanError, Seen, Stamp, Untrusted, is_in_untrusted, look, module_names, scan};
 use crate::nginx::{Block, ZoneFull};
 use crate::vm::Compiler;
 
 use super::record::{Candidate, Changed, Entry, Held, Manifest, Origin};
 use super::report::{Change, Module, Refused, What};
 use super::resolve;
+use super::room::{Room, for_sources, listed};
 use super::shelf::Shelf;
 use super::store::{RELOADED, Store, Word};
 
@@ -22,6 +24,8 @@ pub(super) struct Order {
     pub roots: Vec<Root>,
     /// Lua files outside of the roots that directives name.
     pub tracked: Vec<String>,
+    /// What is taken as bytes and never runs as trusted code.
+    pub untrusted: Untrusted,
     /// `package.path` of the worker.
     pub package_path: String,
     /// What is asked for.
@@ -34,6 +38,8 @@ pub(super) enum Made {
     Nothing {
         /// The generation that a rollback asked for.
         restored: Option<u64>,
+        /// As in [`Offer`].
+        left_out: Option<Vec<String>>,
     },
     /// A candidate lies in the zone.
     Offer(Offer),
@@ -51,6 +57,10 @@ pub(super) struct Offer {
     pub restored: Option<u64>,
     /// What of the first generation does not compile.
     pub broken: Vec<Refused>,
+    /// The untrusted files that no generation has and why, a clause each; none where that was not looked at.
+    pub left_out: Option<Vec<String>>,
+    /// For [`Word::Untrusted`].
+    pub untrusted: u64,
 }
 
 /// A file as the candidate is to have it.
@@ -71,6 +81,10 @@ impl Next {
 
 /// The change as far as it is made.
 struct Draft {
+    /// What is untrusted.
+    fence: Fence,
+    left_out: Option<Vec<String>>,
+    untrusted: u64,
     base: BTreeMap<String, Entry>,
     late: Vec<(String, Entry)>,
     next: BTreeMap<String, Next>,
@@ -92,6 +106,9 @@ pub(super) fn make(order: &Order) -> Result<Made, Refused> {
     let late = store.locked(|shelf| shelf.all_late(number));
     let late: Vec<(String, Entry)> = late.into_iter().map(|late| (late.file, late.entry)).collect();
     let mut draft = Draft {
+        fence: order.untrusted.fence(),
+        left_out: None,
+        untrusted: 0,
         base: base.entries.into_iter().chain(late.iter().cloned()).collect(),
         late,
         next: BTreeMap::new(),
@@ -108,7 +125,7 @@ pub(super) fn make(order: &Order) -> Result<Made, Refused> {
         What::Rollback(to) => draft.rollback(&store, *to)?,
         What::Named(named) => {
             let registry: BTreeMap<String, Module> = store.read(Word::Registry).unwrap_or_default();
-            let resolved = resolve::resolve(&order.roots, &order.package_path, &registry, named)?;
+            let resolved = resolve::resolve(&order.roots, &draft.fence, &order.package_path, &registry, named)?;
             draft.modules.extend(resolved.modules);
             draft.dependents = named.dependents;
             draft.forced = true;
@@ -121,6 +138,7 @@ pub(super) fn make(order: &Order) -> Result<Made, Refused> {
         }
     }
     draft.drop_unchanged();
+    draft.fit(order);
     let (mut bytecode, mut broken) = draft.compile();
     if order.change.what == What::First {
         draft.forced = true;
@@ -130,17 +148,21 @@ pub(super) fn make(order: &Order) -> Result<Made, Refused> {
         return Err(broken.swap_remove(0));
     }
     if draft.next.is_empty() && !draft.forced {
-        let restored = draft.restored;
+        let (restored, left_out) = (draft.restored, draft.left_out.take());
         draft.remember_stamps(&store);
-        return Ok(Made::Nothing { restored });
+        return Ok(Made::Nothing { restored, left_out });
     }
     // A file that came may stand before the one that a loaded module was found in.
     let came = draft.next.keys().filter(|file| !draft.base.contains_key(*file));
-    let names: Vec<String> = came.flat_map(|file| module_names(&order.package_path, file)).collect();
+    let names: Vec<String> = came
+        .filter(|file| !draft.is_untrusted(file))
+        .flat_map(|file| module_names(&order.package_path, file))
+        .collect();
     draft.modules.extend(names);
     let changed = draft.next.keys().cloned().collect();
+    let (left_out, untrusted) = (draft.left_out.take(), draft.untrusted);
     let (number, fresh, restored) = draft.offer(&store, number, bytecode)?;
-    Ok(Made::Offer(Offer { number, fresh, changed, restored, broken }))
+    Ok(Made::Offer(Offer { number, fresh, changed, restored, broken, left_out, untrusted }))
 }
 
 impl Draft {
@@ -154,7 +176,10 @@ impl Draft {
             let as_disk = entry.origin == Origin::Disk && entry.held == Held::No;
             if as_disk || heeding { entry.stamp } else { None }
         };
-        let seen = scan(&order.roots, tracked, known).map_err(unreadable)?;
+        // What untrusted files are read may not take more memory than the zone would have for them.
+        let room = for_sources(order.store.zone().size());
+        let seen = scan(&order.roots, tracked, known, room).map_err(unreadable)?;
+        self.left_out.get_or_insert_default();
         for file in self.base.keys().filter(|file| !seen.contains_key(*file)) {
             let entry = &self.base[file];
             if entry.origin == Origin::Disk && !(heeding && entry.held == Held::Deleted) {
@@ -180,6 +205,14 @@ impl Draft {
                     self.next.insert(file, Next::Source { hash, text: source, origin: Origin::Disk, stamp });
                 }
             }
+            Seen::LeftOut(why) => self.leave_out(file, &why),
+            Seen::Refused(error) if self.is_untrusted(&file) => {
+                let stays =
+                    self.base.get(&file).is_some_and(|entry| error.is_passing() || heeding && entry.held != Held::No);
+                if !stays {
+                    self.leave_out(file, &error.to_string());
+                }
+            }
             // What never ran may be anything; what runs must not be lost.
             Seen::Refused(error) if self.base.get(&file).is_some_and(|entry| entry.origin == Origin::Disk) => {
                 return Err(refused(format!("{file}: {error}"), Some(&file)));
@@ -187,6 +220,40 @@ impl Draft {
             Seen::Refused(_) => {}
         }
         Ok(())
+    }
+
+    fn is_untrusted(&self, file: &str) -> bool {
+        self.fence.holds(Path::new(file))
+    }
+
+    /// Leaves an untrusted file out of the generation: the request that asks for it gets its own error.
+    fn leave_out(&mut self, file: String, why: &str) {
+        self.left_out.get_or_insert_default().push(format!("{file} {why}"));
+        if self.base.get(&file).is_some_and(|entry| entry.origin == Origin::Disk) {
+            self.next.insert(file, Next::None);
+        } else {
+            self.next.remove(&file);
+        }
+    }
+
+    /// Leaves out the untrusted files that do not fit.
+    fn fit(&mut self, order: &Order) {
+        let is_listed = |file: &&String| is_in_untrusted(&order.roots, file);
+        let mut room = Room::beside(&order.store, self.base.keys().filter(is_listed).map(|file| listed(file)).sum());
+        let untrusted = self.next.iter().filter_map(|(file, next)| match next {
+            Next::Source { text, .. } if self.is_untrusted(file) => Some((file.clone(), text.len())),
+            _ => None,
+        });
+        for (file, length) in untrusted.collect::<Vec<_>>() {
+            if !room.take(&file, length, !self.base.contains_key(&file)) {
+                self.leave_out(file, "does not fit with the others into the part of hotlua_zone that is for them");
+            }
+        }
+        let stays = |file: &&String| !matches!(self.next.get(*file), Some(Next::None));
+        let comes =
+            self.next.iter().filter(|(file, next)| !matches!(next, Next::None) && !self.base.contains_key(*file));
+        let files = self.base.keys().filter(stays).chain(comes.map(|(file, _)| file));
+        self.untrusted = files.filter(is_listed).map(|file| listed(file)).sum();
     }
 
     /// Takes what the disk has for one file, whatever was known of it; what was published over the disk's stays.
@@ -200,7 +267,7 @@ impl Draft {
                 Ok(())
             }
             Some(Seen::Refused(error)) => Err(refused(format!("{file}: {error}"), Some(file))),
-            Some(Seen::Same) => Ok(()),
+            Some(Seen::Same | Seen::LeftOut(_)) => Ok(()),
             None => Err(refused(format!("{file}: does not exist"), Some(file))),
         }
     }
@@ -209,6 +276,9 @@ impl Draft {
         for (name, source) in files {
             let file = resolve::inside(roots, name)
                 .ok_or_else(|| refused(format!("\"{name}\" lies in no code root"), Some(name)))?;
+            if self.is_untrusted(&file) {
+                return Err(refused(format!("\"{name}\" is refused: the file is a sandboxed script"), Some(&file)));
+            }
             let overlaid = self.base.get(&file).is_some_and(|entry| entry.origin == Origin::Overlay);
             match source {
                 Some(source) => {
@@ -221,7 +291,7 @@ impl Draft {
                         self.next.insert(file, Next::of_disk(source, stamp));
                     }
                     Some(Seen::Refused(error)) => return Err(refused(format!("{file}: {error}"), Some(&file))),
-                    Some(Seen::Same) | None => {
+                    Some(Seen::Same | Seen::LeftOut(_)) | None => {
                         self.next.insert(file, Next::None);
                     }
                 },
@@ -296,6 +366,10 @@ impl Draft {
         let (mut compiled, mut broken) = (Vec::new(), Vec::new());
         for (file, next) in &self.next {
             let Next::Source { text, .. } = next else { continue };
+            // Bytecode that a tenant has crafted is not even to be loaded, and no tenant may reject a candidate.
+            if false {
+                continue;
+            }
             match compiler.bytecode(text, &format!("@{file}")) {
                 Ok(bytecode) => compiled.push((file.clone(), bytecode)),
                 Err(failure) => {

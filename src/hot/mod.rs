@@ -19,6 +19,7 @@ mod publish;
 mod record;
 mod report;
 mod resolve;
+mod room;
 mod shelf;
 mod snapshot;
 mod store;
@@ -31,7 +32,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::code::Root;
+use crate::code::{Root, Untrusted};
 use crate::nginx::{WakeSet, Zone};
 use crate::vm::{Family, Live};
 
@@ -54,6 +55,8 @@ pub struct Settings {
     pub roots: Vec<Root>,
     /// Lua files outside of the roots that directives name.
     pub tracked: Vec<String>,
+    /// What never runs as trusted code: the untrusted ones of the roots, and single files.
+    pub untrusted: Untrusted,
     /// `hotlua_keep`
     pub keep: usize,
     /// `hotlua_prepare eager`

@@ -133,6 +133,9 @@ impl Preparation {
     fn check(&self, path: &std::path::Path) -> Result<Function, Failure> {
         let name = path.to_string_lossy();
         let chunk_name = format!("@{name}");
+        if self.next.untrusted.holds(path) {
+            return Err(Failure::new(format!("hotlua_check {name}: refused: the file is a sandboxed script")));
+        }
         match self.next.generation.sources.find(&name) {
             Found::Source(source) => self.live.vm.compile(source.loadable(), &chunk_name),
             _ => {
@@ -154,7 +157,7 @@ pub(super) fn successor(
     let active = live.environment();
     let generation = Generation { number: snapshot.number(), sources: Box::new(snapshot) };
     let affected = affected(&active, &generation, candidate);
-    let files = stale_chunks(&active, &generation);
+    let files = stale_files(&active, &generation);
     let next = active.successor(&live.vm, Rc::new(generation), &affected, &files);
     Ok((next.map_err(|failure| rejected(&failure))?, affected))
 }
@@ -186,11 +189,9 @@ fn affected(environment: &Environment, generation: &Generation, candidate: &Cand
     in_order.into_iter().filter(|name| changed.contains(&name.as_str())).collect()
 }
 
-fn stale_chunks(environment: &Environment, generation: &Generation) -> HashSet<String> {
-    let chunks = environment.chunks.borrow();
-    let named = chunks.iter().filter_map(|(path, (_, hash))| Some((std::str::from_utf8(path).ok()?, *hash)));
-    let stale = named.filter(|(path, hash)| differs(environment, generation, path, *hash));
-    stale.map(|(path, _)| path.to_owned()).collect()
+/// The files of chunks and scripts that are others in `generation`.
+fn stale_files(environment: &Environment, generation: &Generation) -> HashSet<String> {
+    environment.stale_files(|file, hash| differs(environment, generation, file, hash))
 }
 
 /// Takes over into `next`, which was prepared, what requests have loaded in the active environment meanwhile, as far

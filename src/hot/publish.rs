@@ -6,12 +6,12 @@ use std::rc::{Rc, Weak};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-use crate::code::Root;
+use crate::code::{Root, Untrusted};
 use crate::nginx::{Block, Level, Timer, WakeSet, log_cycle, pid, without_signals};
 use crate::vm::Live;
 
 use super::Settings;
-use super::history::{log_full, record, rejection, tell_active};
+use super::history::{log_full, log_left_out, record, rejection, tell_active};
 use super::make::{Made, Offer, Order, make};
 use super::report::{Change, Published, Refused, State};
 use super::store::{RELOADED, SlotWord, Store, Word};
@@ -32,6 +32,9 @@ pub(super) struct Publisher {
     live: Rc<Live>,
     roots: Vec<Root>,
     tracked: Vec<String>,
+    untrusted: Untrusted,
+    /// What was left out and told of last.
+    told_left_out: RefCell<Vec<String>>,
     keep: usize,
     timeout: Duration,
     waiting: RefCell<VecDeque<Waiting>>,
@@ -66,7 +69,7 @@ enum Step {
 
 impl Publisher {
     pub fn new(store: Store, wake: Rc<WakeSet>, live: Rc<Live>, settings: &Settings) -> Rc<Self> {
-        let Settings { roots, tracked, keep, timeout, .. } = settings.clone();
+        let Settings { roots, tracked, untrusted, keep, timeout, .. } = settings.clone();
         Rc::new_cyclic(|weak: &Weak<Self>| {
             let weak = weak.clone();
             Self {
@@ -75,6 +78,8 @@ impl Publisher {
                 live,
                 roots,
                 tracked,
+                untrusted,
+                told_left_out: RefCell::default(),
                 keep,
                 timeout,
                 waiting: RefCell::default(),
@@ -135,8 +140,8 @@ impl Publisher {
     /// Starts the thread that makes a change's candidate.
     fn order(&self, change: &Change) -> Result<Receiver<Result<Made, Refused>>, String> {
         let package_path = self.live.vm.package_path().map_err(|failure| failure.to_string())?;
-        let (roots, tracked) = (self.roots.clone(), self.tracked.clone());
-        let order = Order { store: self.store, roots, tracked, package_path, change: change.clone() };
+        let (roots, tracked, untrusted) = (self.roots.clone(), self.tracked.clone(), self.untrusted.clone());
+        let order = Order { store: self.store, roots, tracked, untrusted, package_path, change: change.clone() };
         let (sender, receiver) = channel();
         let waker = self.wake.as_ref().clone();
         let run = move || {
@@ -185,8 +190,12 @@ impl Publisher {
     /// A thread has made the candidate: asks the workers to prepare it.
     fn made(&self, change: Change, done: Done, made: Result<Made, Refused>) -> bool {
         let offer = match made {
-            Ok(Made::Offer(offer)) => offer,
-            Ok(Made::Nothing { restored }) => {
+            Ok(Made::Offer(offer)) => {
+                self.tell_left_out(&offer.left_out);
+                offer
+            }
+            Ok(Made::Nothing { restored, left_out }) => {
+                self.tell_left_out(&left_out);
                 let generation = self.store.load(Word::Active);
                 self.end_turn();
                 done(Ok(Published { generation, restored, ..Published::default() }));
@@ -220,6 +229,15 @@ impl Publisher {
         self.under_way.replace(Some(UnderWay { change, done, step: Step::Preparing { offer, deadline } }));
         self.wake.wake_all();
         true
+    }
+
+    /// Logs which untrusted files are in no generation, unless that is no news: tenants must not fill the log.
+    fn tell_left_out(&self, left_out: &Option<Vec<String>>) {
+        if let Some(left_out) = left_out
+            && self.told_left_out.replace(left_out.clone()) != *left_out
+        {
+            log_left_out(left_out);
+        }
     }
 
     /// What the workers say of the candidate; none as long as one has not said it.
@@ -266,7 +284,7 @@ impl Publisher {
     /// Activates or rejects the candidate.
     fn decide(&self, change: Change, done: Done, offer: Offer, outcome: Result<Vec<String>, Refused>) {
         let number = offer.number;
-        let activated = outcome.and_then(|reloaded| match self.activate(number) {
+        let activated = outcome.and_then(|reloaded| match self.activate(&offer) {
             Ok(()) => Ok(reloaded),
             Err(error) => Err(Refused::rejected(&error)),
         });
@@ -296,12 +314,13 @@ impl Publisher {
     }
 
     /// The store that flips every worker.
-    fn activate(&self, number: u64) -> Result<(), String> {
+    fn activate(&self, offer: &Offer) -> Result<(), String> {
         self.store.locked(|shelf| {
             if !self.store.has_turn() {
                 return Err(RELOADED.to_owned());
             }
-            self.store.store(Word::Active, number);
+            self.store.store(Word::Active, offer.number);
+            self.store.store(Word::Untrusted, offer.untrusted);
             // Each worker tells anew what it has loaded.
             shelf.clear(Word::Registry);
             log_full(shelf.settle(self.keep));

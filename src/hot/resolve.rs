@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::code::{Root, Seen, candidates, look, module_pattern, normalize, strip_root};
+use crate::code::{Fence, Root, Seen, candidates, look, module_pattern, normalize, strip_root};
 
 use super::report::{Module, Named, Refused};
 
@@ -16,16 +16,17 @@ pub(super) struct Resolved {
     pub files: BTreeSet<String>,
 }
 
-/// Finds what `named` names. `registry` holds what any worker has loaded.
+/// Finds what `named` names. `registry` holds what any worker has loaded; what is untrusted is no module.
 pub(super) fn resolve(
     roots: &[Root],
+    fence: &Fence,
     package_path: &str,
     registry: &BTreeMap<String, Module>,
     named: &Named,
 ) -> Result<Resolved, Refused> {
     let mut resolved = Resolved::default();
     for name in &named.modules {
-        resolved.files.insert(module_file(package_path, registry, name)?);
+        resolved.files.insert(module_file(fence, package_path, registry, name)?);
         resolved.modules.insert(name.clone());
     }
     for pattern in &named.patterns {
@@ -47,13 +48,29 @@ pub(super) fn resolve(
     Ok(resolved)
 }
 
-fn module_file(package_path: &str, registry: &BTreeMap<String, Module>, name: &str) -> Result<String, Refused> {
+fn module_file(
+    fence: &Fence,
+    package_path: &str,
+    registry: &BTreeMap<String, Module>,
+    name: &str,
+) -> Result<String, Refused> {
     if let Some(module) = registry.get(name) {
         return Ok(module.file.clone());
     }
     let unknown =
         || Refused::Unknown { what: format!("no module \"{name}\" is loaded and package.path has no file for it") };
-    candidates(package_path, name).into_iter().find(|file| Path::new(file).is_file()).ok_or_else(unknown)
+    let found: Vec<String> =
+        candidates(package_path, name).into_iter().filter(|file| Path::new(file).is_file()).collect();
+    match found.iter().find(|file| !fence.holds(Path::new(file))) {
+        Some(file) => Ok(file.clone()),
+        None if found.is_empty() => Err(unknown()),
+        None => Err(Refused::Rejected {
+            error: format!("module \"{name}\" is refused: the file is a sandboxed script"),
+            file: found.into_iter().next(),
+            line: None,
+            worker: None,
+        }),
+    }
 }
 
 /// The absolute path of a file that a change names: absolute itself, or relative to a root that has it.

@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use rpds::HashTrieMap;
 
-use crate::code::{Found, Hash, Root, Seen, Source, Sources, is_scanned, look, strip_root};
+use crate::code::{Found, Hash, Root, Seen, Source, Sources, is_in_untrusted, is_scanned, look, strip_root};
 use crate::nginx::{Block, Level, log_cycle};
 
 use super::record::{Candidate, Entry, Held, Late, Manifest, Origin};
+use super::room::{Room, listed};
 use super::shelf::Shelf;
 use super::store::{Store, Word};
 
@@ -125,9 +126,14 @@ impl Sources for Rc<Snapshot> {
         if !self.is_in_root(file) || !matches!(look(&self.roots, file, None), Some(Seen::Read { .. })) {
             return source;
         }
+        let is_untrusted = is_in_untrusted(&self.roots, file);
         let adopted = self.store.locked(|shelf| {
             if let Some(entry) = shelf.late(self.number, file) {
                 return Ok(Some(self.read(shelf, file, &entry)));
+            }
+            // It is read anew for each request then.
+            if is_untrusted && !Room::late(&self.store).take(file, source.text.len(), true) {
+                return Ok(None);
             }
             let block = shelf.zone.put(&source.text)?.0;
             let entry = Entry {
@@ -140,6 +146,9 @@ impl Sources for Rc<Snapshot> {
             };
             let late = Late { number: self.number, file: file.to_owned(), entry, merged: false };
             shelf.add_late(late).inspect_err(|_| shelf.zone.free(Block(block)))?;
+            if is_untrusted {
+                self.store.store(Word::Untrusted, self.store.load(Word::Untrusted) + listed(file));
+            }
             Ok(None)
         });
         match adopted {

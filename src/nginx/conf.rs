@@ -40,11 +40,11 @@ impl Conf {
         self.args().first().copied().unwrap_or_default()
     }
 
-    /// The one argument as a size (`32m`), in bytes. None where it is none.
+    /// The one argument as a size (`32m`, `1g`), in bytes. None where it is none.
     pub fn size(&self) -> Option<usize> {
         let mut text = ngx_str_t { len: self.arg().len(), data: self.arg().as_ptr().cast_mut() };
-        // SAFETY: nginx only reads the text.
-        usize::try_from(unsafe { ngx_parse_size(&raw mut text) }).ok()
+        // SAFETY: nginx only reads the text. Its `ngx_parse_size` knows no `g`.
+        usize::try_from(unsafe { ngx_parse_offset(&raw mut text) }).ok()
     }
 
     /// The one argument as a time (`50ms`, `1m30s`; seconds where it has no unit). None where it is none.
@@ -79,6 +79,11 @@ impl Conf {
     pub fn line(&self) -> usize {
         // SAFETY: as in `file`.
         unsafe { (*self.0).conf_file.as_ref().map_or(0, |file| file.line) }
+    }
+
+    /// `file:line` of what is being read, for errors that are only found out later.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.file(), self.line())
     }
 
     /// A path of the configuration, made absolute by nginx's prefix (`-p`), as upstream does with Lua files.

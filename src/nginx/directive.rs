@@ -7,6 +7,7 @@ use ngx::ffi::*;
 
 use super::conf::Conf;
 use super::export::{Configuration, caught};
+use super::inner::Refused;
 
 /// Where a directive may stand; values are or-ed.
 #[derive(Clone, Copy)]
@@ -33,6 +34,8 @@ impl Context {
 pub enum Arity {
     /// Exactly one argument.
     One,
+    /// Exactly two.
+    Two,
     /// None.
     None,
     /// One or more.
@@ -41,12 +44,16 @@ pub enum Arity {
     Flag,
     /// A `{ }` block whose text is not nginx configuration and is read by [`Conf::take_block`].
     Block,
+    /// One argument and a `{ }` block of directives that [`Conf::read_block`] reads.
+    NamedBlock,
 }
 
 /// What a directive does with the configuration that it stands in.
 pub enum Apply<C: Configuration> {
     /// Changes the configuration of the http block.
     Main(fn(&mut Conf, &mut C::Main) -> Result<(), String>),
+    /// The same, for a directive whose block holds directives of its own.
+    MainBlock(fn(&mut Conf, &mut C::Main) -> Result<(), Refused>),
     /// Changes the configuration of the enclosing http, server or location block.
     Loc(fn(&mut Conf, &mut C::Loc) -> Result<(), String>),
 }
@@ -69,16 +76,18 @@ impl<C: Configuration> Directive<C> {
         let arguments = match self.arity {
             Arity::None => NGX_CONF_NOARGS,
             Arity::One => NGX_CONF_TAKE1,
+            Arity::Two => NGX_CONF_TAKE2,
             Arity::Some => NGX_CONF_1MORE,
             Arity::Flag => NGX_CONF_FLAG,
             Arity::Block => NGX_CONF_BLOCK | NGX_CONF_NOARGS,
+            Arity::NamedBlock => NGX_CONF_BLOCK | NGX_CONF_TAKE1,
         };
         ngx_command_t {
             name: ngx_str_t { len: self.name.count_bytes(), data: self.name.as_ptr().cast_mut().cast() },
             type_: self.context.0 | arguments as ngx_uint_t,
             set: Some(set::<C>),
             conf: match self.apply {
-                Apply::Main(_) => std::mem::offset_of!(ngx_http_conf_ctx_t, main_conf),
+                Apply::Main(_) | Apply::MainBlock(_) => std::mem::offset_of!(ngx_http_conf_ctx_t, main_conf),
                 Apply::Loc(_) => std::mem::offset_of!(ngx_http_conf_ctx_t, loc_conf),
             },
             offset: index,
@@ -97,12 +106,11 @@ unsafe extern "C" fn set<C: Configuration>(
     let (mut cf, directive) = unsafe { (Conf::from_raw(cf), &C::DIRECTIVES[(*command).offset]) };
     let applied = caught(|| match directive.apply {
         // SAFETY: as above; nothing else borrows the structure while nginx reads the configuration.
-        Apply::Main(apply) => apply(&mut cf, unsafe { &mut *conf.cast() }),
+        Apply::Main(apply) => apply(&mut cf, unsafe { &mut *conf.cast() }).map_err(Refused::Because),
+        // SAFETY: as above; directives inside of the block are handed the configuration of the block only.
+        Apply::MainBlock(apply) => apply(&mut cf, unsafe { &mut *conf.cast() }),
         // SAFETY: as above.
-        Apply::Loc(apply) => apply(&mut cf, unsafe { &mut *conf.cast() }),
+        Apply::Loc(apply) => apply(&mut cf, unsafe { &mut *conf.cast() }).map_err(Refused::Because),
     });
-    match applied {
-        Ok(()) => ptr::null_mut(),
-        Err(text) => cf.fail(&text),
-    }
+    cf.answer(applied)
 }

@@ -51,6 +51,13 @@ impl Posted {
         // SAFETY: the event is boxed and taken out of the queue when dropped.
         unsafe { ngx_post_event(&raw mut event.raw, &raw mut ngx_posted_events) }
     }
+
+    /// Posts it for the next round of the event loop: nginx looks at its connections first, and does not wait there.
+    pub fn post_next(&self) {
+        let mut event = self.0.borrow_mut();
+        // SAFETY: as above.
+        unsafe { ngx_post_event(&raw mut event.raw, &raw mut ngx_posted_next_events) }
+    }
 }
 
 impl Drop for Posted {

@@ -222,8 +222,9 @@ impl<L: Lifecycle> Glue<L> {
 }
 
 /// Runs `call`; a panic becomes an error text instead of leaving an `extern "C"` function.
-pub(super) fn caught<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err("internal error: the module panicked".into()))
+pub(super) fn caught<T, E: From<String>>(call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    catch_unwind(AssertUnwindSafe(call))
+        .unwrap_or_else(|_| Err("internal error: the module panicked".to_owned().into()))
 }
 
 /// Defines the symbols by which nginx loads a dynamic module, for one [`Lifecycle`].

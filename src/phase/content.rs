@@ -25,7 +25,7 @@ pub fn content(request: &Request) -> Status {
 }
 
 /// The end of a handler that returned.
-fn returned(request: &Request) -> Status {
+pub(super) fn returned(request: &Request) -> Status {
     // A body that Lua did not read would be taken for the next request of the connection.
     let _ = request.discard_body();
     match request.end_output() {
@@ -35,7 +35,7 @@ fn returned(request: &Request) -> Status {
 }
 
 /// The end of a handler that called `ngx.exit(status)`.
-fn exited(request: &Request, status: i64) -> Status {
+pub(super) fn exited(request: &Request, status: i64) -> Status {
     match status {
         0 => returned(request),
         _ if request.output_begun() && status >= 0 => returned(request),

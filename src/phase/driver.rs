@@ -16,9 +16,9 @@ const INTERNAL_SERVER_ERROR: Status = Status(500);
 
 /// The VM and environment that a request runs in from its first Lua to its end: one version of the code, whatever is
 /// published meanwhile.
-struct Pinned {
-    vm: Rc<Vm>,
-    environment: Rc<Environment>,
+pub(super) struct Pinned {
+    pub(super) vm: Rc<Vm>,
+    pub(super) environment: Rc<Environment>,
 }
 
 /// The fresh VM of a request without the code cache.
@@ -74,7 +74,7 @@ pub fn start(request: &Request, code: &Code, phase: &'static Phase, caches_code:
 }
 
 /// The code that the request runs on; a subrequest runs on its main request's, and without the code cache on its own.
-fn pin(request: &Request, runtime: &Runtime, caches_code: bool) -> Result<Pinned, Failure> {
+pub(super) fn pin(request: &Request, runtime: &Runtime, caches_code: bool) -> Result<Pinned, Failure> {
     let no_memory = || Failure::new("no memory");
     let own = request.state_or_new().ok_or_else(no_memory)?;
     own.keeps_underscores.set(!request.loc_conf::<Confs>().transforms_underscores());

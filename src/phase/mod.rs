@@ -4,6 +4,7 @@ mod content;
 mod driver;
 mod init;
 mod runtime;
+mod sandboxed;
 mod variables;
 
 use ngx::core::Status;
@@ -25,4 +26,5 @@ struct Phase {
 pub use content::content;
 pub use init::run_init;
 pub use runtime::Runtime;
+pub use sandboxed::sandboxed;
 pub use variables::VARIABLES;

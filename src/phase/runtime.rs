@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use mlua::{Function, Table};
 
+use crate::code::Untrusted;
 use crate::conf::{Code, Confs, MainConf, Source, evaluate, expand_prefix};
 use crate::nginx::{Phase, Request, enter};
 use crate::vm::{Environment, Failure, Family, Live, LoadError, Vm, file_chunk};
@@ -15,6 +16,7 @@ pub struct Runtime {
     pub live: Rc<Live>,
     init: Option<Rc<Code>>,
     roots: Vec<PathBuf>,
+    untrusted: Rc<Untrusted>,
     families: &'static [&'static [Family]],
     package_path: Option<String>,
     package_cpath: Option<String>,
@@ -24,12 +26,14 @@ impl Runtime {
     /// Opens the VM of a configuration.
     pub fn new(main: &MainConf, families: &'static [&'static [Family]]) -> Result<Self, Failure> {
         let (path, cpath) = (main.package_path.clone(), main.package_cpath.clone());
+        let untrusted = Rc::new(main.untrusted());
         let vm = open(families, path.as_deref(), cpath.as_deref())?;
-        let environment = Environment::first(&vm, Rc::default())?;
+        let environment = Environment::first(&vm, Rc::default(), Rc::clone(&untrusted))?;
         Ok(Self {
             live: Rc::new(Live::new(vm, environment)),
             init: main.init.clone(),
             roots: main.code_roots(),
+            untrusted,
             families,
             package_path: path,
             package_cpath: cpath,
@@ -49,7 +53,7 @@ impl Runtime {
     /// A VM of its own for a request without the code cache, in which `init_by_lua*` has run.
     pub fn fresh(&self) -> Result<(Rc<Vm>, Rc<Environment>), Failure> {
         let vm = open(self.families, self.package_path.as_deref(), self.package_cpath.as_deref())?;
-        let environment = Environment::first(&vm, Rc::default())?;
+        let environment = Environment::first(&vm, Rc::default(), Rc::clone(&self.untrusted))?;
         if let Some(init) = &self.init {
             let _scope = enter(None, Phase::INIT);
             let chunk = self.chunk(&vm, &environment, init, None);

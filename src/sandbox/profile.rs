@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::nginx::ComplexValue;
+use crate::nginx::{ComplexValue, Request};
 
 use super::allow::Allow;
+use super::pool::{Pool, Tenant};
 
 /// A profile, as nginx.conf gives it.
 pub struct Profile {
@@ -20,6 +21,15 @@ pub struct Profile {
     pub per: Option<ComplexValue>,
     /// The most VMs that a worker keeps for the profile, idle and running.
     pub vms: usize,
+    /// This process's VMs.
+    pub pool: Pool,
+}
+
+impl Profile {
+    /// Whose script runs for a request.
+    pub fn tenant(&self, request: &Request) -> Tenant {
+        self.per.as_ref().and_then(|per| per.evaluate(request)).unwrap_or_default().into()
+    }
 }
 
 /// What one run may spend.

@@ -4,9 +4,10 @@
 mod args;
 mod escape;
 mod number;
+pub mod pattern;
 mod quote;
 
-pub use args::{Args, Limit};
+pub use args::{Arg, Args, Limit};
 pub use escape::{Escape, escape_control, escape_uri, escaped_length, unescape_uri};
 pub use number::{NumberText, number_text};
 pub use quote::quote_sql;

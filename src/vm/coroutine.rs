@@ -76,6 +76,7 @@ impl Coroutine {
         let Some(thread) = &self.thread else {
             return Step::Failed(Failure::new("cannot resume dead coroutine"));
         };
+        self.vm.resumed.set(thread.to_pointer().addr());
         match thread.resume::<Values>(args) {
             Ok(Values(why)) if thread.is_resumable() => Step::Yielded(why),
             Ok(_) => {

@@ -7,10 +7,11 @@ use std::rc::Rc;
 use mlua::{Function, Table, Value};
 use rustc_hash::FxBuildHasher;
 
-use crate::code::{Generation, Hash, Node, RequireGraph};
+use crate::code::{Generation, Hash, Node, RequireGraph, Untrusted};
 
 use super::error::Failure;
 use super::retire::OnRetire;
+use super::script::ScriptFile;
 use super::state::Vm;
 
 /// A module that an environment has loaded from a file.
@@ -29,6 +30,9 @@ pub struct LoadedModule {
 /// Compiled files and the hashes of their sources, by path.
 type Chunks = HashMap<Box<[u8]>, (Function, Hash), FxBuildHasher>;
 
+/// Untrusted scripts by path.
+type Scripts = HashMap<Rc<[u8]>, Rc<ScriptFile>, FxBuildHasher>;
+
 /// A generation's modules and chunks in a VM. Requests hold it while they run, so that it lives as long as the last.
 pub struct Environment {
     /// The code that it was made of.
@@ -46,6 +50,10 @@ pub struct Environment {
     _counted: Rc<()>,
     /// Compiled files and the hashes of their sources, by the path that asks for them.
     pub chunks: RefCell<Chunks>,
+    /// Untrusted scripts that requests have run, by the path that asks for them.
+    pub(super) scripts: RefCell<Scripts>,
+    /// What never runs as trusted code.
+    pub untrusted: Rc<Untrusted>,
     /// The modules that were loaded from files, by name.
     pub modules: RefCell<BTreeMap<String, LoadedModule>>,
     /// Who required whom while this VM loaded modules.
@@ -54,7 +62,7 @@ pub struct Environment {
 
 impl Environment {
     /// The environment of a VM that has loaded nothing but what comes with it.
-    pub fn first(vm: &Vm, generation: Rc<Generation>) -> Result<Rc<Self>, Failure> {
+    pub fn first(vm: &Vm, generation: Rc<Generation>, untrusted: Rc<Untrusted>) -> Result<Rc<Self>, Failure> {
         let package: Table = vm.lua().globals().raw_get("package")?;
         let environment = Rc::new(Self {
             generation,
@@ -65,6 +73,8 @@ impl Environment {
             on_retire: OnRetire::default(),
             _counted: Rc::clone(&vm.environments),
             chunks: RefCell::default(),
+            scripts: RefCell::default(),
+            untrusted,
             modules: RefCell::default(),
             graph: RefCell::default(),
         });
@@ -72,8 +82,8 @@ impl Environment {
         Ok(environment)
     }
 
-    /// The environment of a next generation: this one's modules and chunks by reference, without `modules` and
-    /// without the chunks of `files`.
+    /// The environment of a next generation: this one's modules, chunks and scripts by reference, without
+    /// `modules` and without what `files` hold.
     pub fn successor(
         &self,
         vm: &Vm,
@@ -98,7 +108,11 @@ impl Environment {
             graph.forget(&Node::module(module));
         }
         let chunks = self.chunks.borrow();
-        let kept = chunks.iter().filter(|(path, _)| !std::str::from_utf8(path).is_ok_and(|path| files.contains(path)));
+        let is_stale = |path: &[u8]| std::str::from_utf8(path).is_ok_and(|path| files.contains(path));
+        let scripts = self.scripts.borrow();
+        let scripts = scripts.iter().filter(|(path, _)| !is_stale(path));
+        let scripts = scripts.map(|(path, script)| (Rc::clone(path), Rc::clone(script))).collect();
+        let kept = chunks.iter().filter(|(path, _)| !is_stale(path));
         let chunks = kept.map(|(path, chunk)| (path.clone(), chunk.clone())).collect();
         Ok(Rc::new(Self {
             generation,
@@ -109,9 +123,22 @@ impl Environment {
             on_retire: self.on_retire.successor(modules),
             _counted: Rc::clone(&vm.environments),
             chunks: RefCell::new(chunks),
+            scripts: RefCell::new(scripts),
+            untrusted: Rc::clone(&self.untrusted),
             modules: RefCell::new(known),
             graph: RefCell::new(graph),
         }))
+    }
+
+    /// The files whose chunks or scripts are remembered and `differ` from the hash that these have.
+    pub fn stale_files(&self, differ: impl Fn(&str, Hash) -> bool) -> HashSet<String> {
+        let chunks = self.chunks.borrow();
+        // What has no name in UTF-8 is in no generation.
+        let chunks = chunks.iter().filter_map(|(path, (_, hash))| Some((std::str::from_utf8(path).ok()?, *hash)));
+        let scripts = self.scripts.borrow();
+        let scripts = scripts.values().map(|script| (&*script.file, script.hash));
+        let stale = chunks.chain(scripts).filter(|(file, hash)| differ(file, *hash));
+        stale.map(|(file, _)| file.to_owned()).collect()
     }
 
     /// Takes over modules that `other` has loaded, by reference.

@@ -1,12 +1,13 @@
 //! A VM without nginx for the room's tests: no families but `require` and `ffi`.
 
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use mlua::{Lua, Table, Value};
 use tempfile::TempDir;
 
-use crate::code::Generation;
+use crate::code::{Generation, Untrusted};
 
 use super::{Environment, Failure, Family, Progress, Sliced, Vm, find_module};
 
@@ -37,18 +38,27 @@ pub struct Fixture {
 
 impl Fixture {
     pub fn new(files: &[(&str, &str)]) -> Self {
+        Self::with_untrusted(files, |_| Untrusted::default())
+    }
+
+    /// The same; what is untrusted in its directory.
+    pub fn with_untrusted(files: &[(&str, &str)], untrusted: impl FnOnce(&Path) -> Untrusted) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let untrusted = Rc::new(untrusted(directory.path()));
         let vm = Vm::new(&[FAMILIES]).unwrap();
         let package: Table = vm.lua().globals().get("package").unwrap();
         package.set("path", format!("{}/?.lua", directory.path().display())).unwrap();
-        let first = Environment::first(&vm, Rc::new(Generation { number: 1, ..Generation::default() })).unwrap();
+        let first =
+            Environment::first(&vm, Rc::new(Generation { number: 1, ..Generation::default() }), untrusted).unwrap();
         let fixture = Self { vm, first, directory };
         files.iter().for_each(|(name, source)| fixture.write(name, source));
         fixture
     }
 
     pub fn write(&self, name: &str, source: &str) {
-        std::fs::write(self.directory.path().join(format!("{name}.lua")), source).unwrap();
+        let path = self.directory.path().join(format!("{name}.lua"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, source).unwrap();
     }
 
     /// The environment of a candidate that reloads `modules`.

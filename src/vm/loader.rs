@@ -16,6 +16,9 @@ use super::environment::{Environment, LoadedModule};
 use super::error::Failure;
 use super::state::Vm;
 
+/// Why an untrusted file is not run as trusted code.
+const SANDBOXED: &str = "refused: the file is a sandboxed script";
+
 /// Why a file was not turned into a chunk.
 #[derive(Debug)]
 pub enum LoadError {
@@ -23,6 +26,10 @@ pub enum LoadError {
     Path(PathBuf, PathError),
     /// A path that the request chose lies in no code root.
     OutsideRoots(PathBuf),
+    /// It is an untrusted script, which must not run as trusted code.
+    Sandboxed(PathBuf),
+    /// It is an untrusted script, and no text.
+    Bytecode(PathBuf),
     /// It does not compile.
     Compile(Failure),
 }
@@ -32,8 +39,8 @@ impl LoadError {
     pub fn status(&self) -> u16 {
         match self {
             Self::Path(_, error) => error.status(),
-            Self::OutsideRoots(_) => 404,
-            Self::Compile(_) => 500,
+            Self::OutsideRoots(_) | Self::Sandboxed(_) => 404,
+            Self::Bytecode(_) | Self::Compile(_) => 500,
         }
     }
 }
@@ -45,13 +52,23 @@ impl fmt::Display for LoadError {
             Self::OutsideRoots(path) => {
                 write!(f, "failed to load external Lua file \"{}\": outside of every code root", path.display())
             }
+            Self::Sandboxed(path) => {
+                write!(f, "failed to load external Lua file \"{}\": {SANDBOXED}", path.display())
+            }
+            Self::Bytecode(path) => {
+                write!(
+                    f,
+                    "failed to load sandboxed script \"{}\": is bytecode; sandboxed scripts are source text",
+                    path.display()
+                )
+            }
             Self::Compile(failure) => write!(f, "failed to load external Lua file: {failure}"),
         }
     }
 }
 
 /// The chunk of a file that a directive names. A path that a request had part in (`from_request`) must lie in one of
-/// `roots` and is resolved so that it cannot leave it.
+/// `roots` and is resolved so that it cannot leave it. An untrusted file is refused.
 ///
 /// The hot path is one look-up by the bytes of the path. Only a path in its normal form is remembered, so that the
 /// many spellings of one file, and files that don't exist, grow nothing.
@@ -76,10 +93,14 @@ pub fn file_chunk(
             if let Some((chunk, _)) = known {
                 return Ok(chunk);
             }
+            if environment.untrusted.holds(&file) {
+                return Err(LoadError::Sandboxed(as_path));
+            }
             let source = source(environment, &file, || Ok(read(root, &relative, FILE_LIMIT)?.bytes)).map_err(refuse)?;
             (file, source)
         }
         None if from_request => return Err(LoadError::OutsideRoots(as_path)),
+        None if environment.untrusted.holds(&as_path) => return Err(LoadError::Sandboxed(as_path)),
         None => {
             let source = source(environment, &as_path, || Ok(read_static(&as_path, FILE_LIMIT)?.bytes));
             (as_path.clone(), source.map_err(refuse)?)
@@ -93,7 +114,7 @@ pub fn file_chunk(
 }
 
 /// A file as the environment's generation has it; what that does not know is read from the disk and made part of it.
-fn source(
+pub(super) fn source(
     environment: &Environment,
     file: &Path,
     read: impl FnOnce() -> Result<Vec<u8>, PathError>,
@@ -123,6 +144,16 @@ pub fn find_module(
     let mut tried = String::new();
     let sources = &environment.generation.sources;
     let mut files = candidates(package_path, name);
+    // First, so that what a tenant puts there hides no module of the operator's.
+    files.retain(|file| {
+        let is_refused = environment.untrusted.holds(Path::new(file));
+        if is_refused {
+            let is_there = sources.hash(file).is_some() || Path::new(file).exists();
+            let why = if is_there { SANDBOXED } else { "refused: sandboxed scripts lie there" };
+            tried.push_str(&format!("\n\tfile '{file}' {why}"));
+        }
+        !is_refused
+    });
     // One that has come to the disk since then does not stand before one that the generation has: workers would differ.
     if let Some(known) = files.iter().position(|file| sources.hash(file).is_some()) {
         let mut place = 0..;

@@ -12,6 +12,7 @@ mod live;
 mod loader;
 mod operation;
 mod retire;
+mod script;
 mod slice;
 mod state;
 
@@ -22,6 +23,7 @@ pub use error::Failure;
 pub use family::Family;
 pub use live::{Follow, Live};
 pub use loader::{LoadError, file_chunk, find_module};
-pub use operation::Operation;
+pub use operation::{Completion, Operation};
+pub use script::{ScriptFile, script_file, script_fresh, script_source};
 pub use slice::{Progress, Sliced};
 pub use state::{Vm, check};

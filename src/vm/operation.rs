@@ -57,6 +57,11 @@ impl Operation {
 }
 
 impl Completion {
+    /// Says whether someone still waits, and was not woken yet.
+    pub fn is_waited_for(&self) -> bool {
+        self.0.upgrade().is_some_and(|state| !state.done.get() && state.started.borrow().is_some())
+    }
+
     /// Wakes who waits. Later calls, and one after a cancel, do nothing.
     pub fn done(&self) {
         if let Some(state) = self.0.upgrade()

@@ -24,6 +24,8 @@ pub struct Vm {
     pub(super) loaded: Cell<bool>,
     /// The environment that `package.loaded` shows.
     pub(super) running: RefCell<Option<Rc<Environment>>>,
+    /// The address of the coroutine that the driver has resumed last.
+    pub(super) resumed: Cell<usize>,
     /// Each environment holds one more.
     pub(super) environments: Rc<()>,
     pub(super) globals: Globals,
@@ -55,6 +57,7 @@ impl Vm {
             stock: RefCell::default(),
             loaded: Cell::new(true),
             running: RefCell::default(),
+            resumed: Cell::new(0),
             environments: Rc::default(),
             globals,
         });
@@ -76,6 +79,13 @@ impl Vm {
     #[inline]
     pub fn take_loaded(&self) -> bool {
         self.loaded.replace(false)
+    }
+
+    /// Says whether the Lua that runs now can wait for an operation: it is the driver's coroutine itself, and no C
+    /// function stands between.
+    pub fn may_wait(&self) -> bool {
+        let thread = self.lua.current_thread();
+        thread.to_pointer().addr() == self.resumed.get() && crate::ffi::may_yield(&thread)
     }
 
     /// Compiles source or bytecode. `name` is a Lua chunk name: `@path` or `=text`.

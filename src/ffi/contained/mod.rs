@@ -1,4 +1,24 @@
 //! A LuaJIT state that untrusted scripts run in: its own memory, its own functions, and a meter that nothing escapes.
+//!
+//! Nothing that a script can call calls Lua back from C: what did (`gsub`, `sort`, `xpcall`, `tostring`, coroutines)
+//! is Lua here or switched by the host. So the C stack stays flat, and the hook can yield anywhere. A run that hits a
+//! limit yields and is never resumed, which no `pcall` sees.
+
+mod arena;
+mod functions;
+mod host;
+mod library;
+mod matching;
+mod meter;
+mod output;
+mod request;
+mod switch;
+mod value;
+mod vm;
+
+pub use host::AllowsVariable;
+pub use value::{Allowance, Uncrossable, Value};
+pub use vm::{Advance, Budget, Contained, Ended, IDLE, SOURCE, ScriptKey};
 
 /// What ended a run before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,0 +1,301 @@
+//! What stands behind the functions of one contained VM: its memory, its meter, and what a coroutine yielded for.
+
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::ffi::{c_int, c_void};
+use std::ptr;
+use std::time::Duration;
+
+use mlua::ffi;
+
+use crate::text::pattern::PatternError;
+
+use super::Kind;
+use super::arena::Arena;
+use super::matching::{Matching, raise_pattern};
+use super::meter::{Meter, Tick};
+
+unsafe extern "C-unwind" {
+    fn lua_isyieldable(state: *mut ffi::lua_State) -> c_int;
+}
+
+/// A request of at most so many bytes is granted beyond the limit, out of [`RESERVE`]: the run ends at its next
+/// instruction, and until then Lua needs some room for that.
+const SMALL: usize = 4096;
+/// How far beyond the limit that may go, bytes.
+pub(super) const RESERVE: usize = 64 << 10;
+
+/// The collector's pause and step while memory is short, in per cent: it goes on all the time, and fast.
+const PRESSED_PAUSE: c_int = 100;
+const PRESSED_STEP: c_int = 400;
+/// Those of other times, as LuaJIT has them.
+pub(super) const PAUSE: c_int = 200;
+pub(super) const STEP: c_int = 200;
+
+/// Says whether scripts may read a variable.
+pub type AllowsVariable = Box<dyn Fn(&[u8]) -> bool>;
+
+/// Why a coroutine yielded to the host.
+#[derive(Clone, Copy)]
+pub(super) enum Call {
+    /// The hook made it yield.
+    None,
+    /// `coroutine.resume`: the coroutine and its arguments are on the stack.
+    Resume(*mut ffi::lua_State),
+    /// `coroutine.yield`: the values are on the stack.
+    Yield,
+    /// A search in a string goes on: subject and pattern are on the stack.
+    Search,
+    /// `ngx.exit`
+    Exit(i32),
+}
+
+/// One VM's. The VM finds it as the user data of its allocator.
+pub(super) struct Host {
+    pub(super) arena: Arena,
+    pub(super) meter: Meter,
+    pub(super) call: Cell<Call>,
+    /// The coroutine that runs.
+    pub(super) current: Cell<*mut ffi::lua_State>,
+    /// Those that have resumed it, the outermost first.
+    pub(super) parents: RefCell<Vec<*mut ffi::lua_State>>,
+    /// How many values are on the stack of the current one for it to be resumed with.
+    pub(super) args: Cell<c_int>,
+    /// The search that is under way.
+    pub(super) matching: UnsafeCell<Matching>,
+    /// What the hook is to raise at the next instruction.
+    pub(super) raise: Cell<Option<PatternError>>,
+    pub(super) output: RefCell<Vec<u8>>,
+    pub(super) output_limit: Cell<usize>,
+    pub(super) allows_variable: AllowsVariable,
+    /// What addresses are masked with.
+    pub(super) secret: u64,
+    /// A script runs: what the host does itself is not metered, apart from its memory.
+    pub(super) metering: Cell<bool>,
+    /// The memory in use from which the collector is to hurry.
+    pub(super) pressed_from: Cell<usize>,
+    state: Cell<*mut ffi::lua_State>,
+}
+
+impl Host {
+    pub(super) fn new(arena: Arena, allows_variable: AllowsVariable) -> Self {
+        Self {
+            arena,
+            meter: Meter::new(),
+            call: Cell::new(Call::None),
+            current: Cell::new(ptr::null_mut()),
+            parents: RefCell::default(),
+            args: Cell::new(0),
+            matching: UnsafeCell::new(Matching::new()),
+            raise: Cell::new(None),
+            output: RefCell::default(),
+            output_limit: Cell::new(0),
+            allows_variable,
+            secret: entropy(),
+            metering: Cell::new(false),
+            pressed_from: Cell::new(usize::MAX),
+            state: Cell::new(ptr::null_mut()),
+        }
+    }
+
+    /// Opens the state whose host this is; null where there is no memory.
+    ///
+    /// # Safety
+    /// The host must stay where it is for as long as the state is used.
+    pub(super) unsafe fn open(&self) -> *mut ffi::lua_State {
+        // SAFETY: the allocator gets this host, by the function's contract for all of the state's life.
+        let state = unsafe { ffi::lua_newstate(allocate, ptr::from_ref(self).cast_mut().cast()) };
+        self.state.set(state);
+        state
+    }
+
+    /// The host of a state.
+    ///
+    /// # Safety
+    /// `state` must be one of a contained VM, which must live for `'a`.
+    pub(super) unsafe fn of<'a>(state: *mut ffi::lua_State) -> &'a Self {
+        let mut host = ptr::null_mut();
+        // SAFETY: the user data of a contained VM's allocator is its host.
+        unsafe {
+            ffi::lua_getallocf(state, &raw mut host);
+            &*host.cast::<Self>()
+        }
+    }
+
+    /// Takes what a C function does, in instructions. False: the run is over and the function should return.
+    pub(super) fn charge(&self, instructions: u64) -> bool {
+        let is_over = self.meter.charge(instructions);
+        if is_over {
+            self.hurry();
+        }
+        !is_over
+    }
+
+    /// Ends the run at its next instruction.
+    pub(super) fn end(&self, kind: Kind) {
+        self.meter.end(kind);
+        self.hurry();
+    }
+
+    /// Makes the hook run at the next instruction.
+    pub(super) fn hurry(&self) {
+        if self.metering.get() {
+            self.set_hook(1);
+        }
+    }
+
+    /// Sets the hook for so many instructions.
+    fn set_hook(&self, instructions: c_int) {
+        // SAFETY: the state is open; LuaJIT allows it at any time, even from a signal's handler.
+        unsafe { ffi::lua_sethook(self.state.get(), Some(hook), ffi::LUA_MASKCOUNT, instructions) };
+    }
+
+    /// Meters what runs from now on, for a slice.
+    pub(super) fn begin_slice(&self, slice: Duration) {
+        self.metering.set(true);
+        self.set_hook(self.meter.begin_slice(slice));
+    }
+
+    /// Meters no longer.
+    pub(super) fn end_slice(&self) {
+        self.meter.end_slice();
+        self.metering.set(false);
+        // SAFETY: as above.
+        unsafe { ffi::lua_sethook(self.state.get(), None, 0, 0) };
+    }
+
+    /// Makes the collector hurry where much of a run's memory is in use: left to itself it would begin only when
+    /// twice as much is in use as was alive, which may be beyond the limit.
+    ///
+    /// # Safety
+    /// Called where Lua may run out of memory.
+    unsafe fn press(&self, state: *mut ffi::lua_State) {
+        if self.arena.used() < self.pressed_from.get() {
+            return;
+        }
+        // Once is enough for this pause; the next is for what is alive then.
+        self.pressed_from.set(usize::MAX);
+        // SAFETY: by this function's contract.
+        unsafe {
+            ffi::lua_gc(state, ffi::LUA_GCSETPAUSE, PRESSED_PAUSE);
+            ffi::lua_gc(state, ffi::LUA_GCSETSTEPMUL, PRESSED_STEP);
+            ffi::lua_gc(state, ffi::LUA_GCSTEP, 0);
+        }
+    }
+
+    /// Decides on a block that grows. False: it is refused.
+    fn grants(&self, old: usize, new: usize) -> bool {
+        if self.meter.charge_block(new) {
+            self.hurry();
+        }
+        if self.arena.fits(old, new) {
+            return true;
+        }
+        self.end(Kind::Memory);
+        new <= SMALL && self.arena.used() + SMALL <= self.arena.limit() + RESERVE
+    }
+}
+
+/// A number that scripts cannot guess.
+pub(super) fn entropy() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::time::Instant::now())
+}
+
+unsafe extern "C" fn allocate(host: *mut c_void, block: *mut c_void, old: usize, new: usize) -> *mut c_void {
+    // SAFETY: what `Host::open` gave to Lua.
+    let host = unsafe { &*host.cast::<Host>() };
+    let old = if block.is_null() { 0 } else { old };
+    if new > old && !host.grants(old, new) {
+        return ptr::null_mut();
+    }
+    // SAFETY: Lua passes blocks that it got here, with their sizes.
+    unsafe { host.arena.resize(block, old, new) }
+}
+
+unsafe extern "C-unwind" fn hook(state: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
+    // Nothing that needs dropping may live here: yielding and raising unwind this frame.
+    // SAFETY: the state that the hook was called with.
+    let host = unsafe { Host::of(state) };
+    if let Some(error) = host.raise.take() {
+        // What is left of the run's instructions is for the next tick to say.
+        host.hurry();
+        // SAFETY: LuaJIT allows raising in a hook.
+        unsafe { raise_pattern(state, error) }
+    }
+    let next = match host.meter.tick() {
+        Tick::Go(next) => next,
+        Tick::Yield => {
+            // SAFETY: as above; LuaJIT allows yielding in a count hook where the coroutine is yieldable.
+            unsafe {
+                if lua_isyieldable(state) != 0 {
+                    ffi::lua_yield(state, 0);
+                    return;
+                }
+                // Nothing that scripts are offered calls Lua from C, so this is for what was overlooked.
+                host.hurry();
+                if host.meter.over().is_some() {
+                    raise(state, b"limit exceeded");
+                }
+            }
+            1
+        }
+    };
+    // SAFETY: the hook may do all that Lua may.
+    unsafe { host.press(state) };
+    // SAFETY: reads a field of the VM.
+    if unsafe { ffi::lua_gethookcount(state) } != next {
+        host.set_hook(next);
+    }
+}
+
+/// Raises `text` with the caller's position in front.
+///
+/// # Safety
+/// Called from a C function or a hook of `state`; nothing that needs dropping may be alive.
+pub(super) unsafe fn raise(state: *mut ffi::lua_State, text: &[u8]) -> ! {
+    // SAFETY: by this function's contract.
+    unsafe {
+        ffi::luaL_where(state, 1);
+        push(state, text);
+        ffi::lua_concat(state, 2);
+        ffi::lua_error(state)
+    }
+}
+
+/// Pushes a string.
+///
+/// # Safety
+/// As for [`raise`]: it may run out of memory.
+pub(super) unsafe fn push(state: *mut ffi::lua_State, text: &[u8]) {
+    // SAFETY: the text lives during the call; Lua copies it.
+    unsafe { ffi::lua_pushlstring_(state, text.as_ptr().cast(), text.len()) }
+}
+
+/// An argument's string; a number is converted in its place. Raises for others.
+///
+/// # Safety
+/// As for [`raise`]; the result lives as long as the argument is on the stack.
+pub(super) unsafe fn check_bytes<'a>(state: *mut ffi::lua_State, index: c_int) -> &'a [u8] {
+    let mut length = 0;
+    // SAFETY: by this function's contract.
+    unsafe {
+        let text = ffi::luaL_checklstring(state, index, &raw mut length);
+        super::super::lua_bytes(text.cast(), length)
+    }
+}
+
+/// The string at an index; none where there is no string.
+///
+/// # Safety
+/// As for [`check_bytes`], but it neither raises nor allocates.
+pub(super) unsafe fn bytes_at<'a>(state: *mut ffi::lua_State, index: c_int) -> Option<&'a [u8]> {
+    let mut length = 0;
+    // SAFETY: a value that is a string already is not converted.
+    unsafe {
+        if ffi::lua_type(state, index) != ffi::LUA_TSTRING {
+            return None;
+        }
+        let text = ffi::lua_tolstring(state, index, &raw mut length);
+        Some(super::super::lua_bytes(text.cast(), length))
+    }
+}

@@ -1,0 +1,126 @@
+//! The libraries of a contained VM: stock ones that are safe, and ours in the place of those that are not.
+
+use std::ffi::{CStr, c_int};
+
+use mlua::ffi;
+
+use super::host::push;
+use super::{functions, matching, output, request, switch};
+
+/// The Lua half's chunk name.
+pub(super) const NAME: &str = "=sandbox";
+const CHUNK: &CStr = c"=sandbox";
+
+type Open = unsafe extern "C-unwind" fn(*mut ffi::lua_State) -> c_int;
+
+unsafe extern "C-unwind" {
+    fn luaopen_base(state: *mut ffi::lua_State) -> c_int;
+    fn luaopen_math(state: *mut ffi::lua_State) -> c_int;
+    fn luaopen_string(state: *mut ffi::lua_State) -> c_int;
+    fn luaopen_table(state: *mut ffi::lua_State) -> c_int;
+    fn luaopen_os(state: *mut ffi::lua_State) -> c_int;
+    fn luaopen_bit(state: *mut ffi::lua_State) -> c_int;
+}
+
+/// Those that are opened. `jit` is not: without it nothing is compiled, and compiled code runs no hook. Neither are
+/// `ffi`, `debug`, `io` and `package`.
+const STOCK: &[(&CStr, Open)] = &[
+    (c"", luaopen_base),
+    (c"math", luaopen_math),
+    (c"string", luaopen_string),
+    (c"table", luaopen_table),
+    (c"os", luaopen_os),
+    (c"bit", luaopen_bit),
+];
+
+/// What the Lua half finds in its table of primitives.
+const PRIMITIVES: &[(&[u8], ffi::lua_CFunction)] = &[
+    (b"weigh", functions::weigh),
+    (b"insert", functions::insert),
+    (b"address", functions::address),
+    (b"metafield", functions::metafield),
+    (b"formattable", functions::formattable),
+    (b"random", functions::random),
+    (b"is_short", functions::is_short),
+    (b"find", matching::find),
+    (b"match", matching::matches),
+    (b"scan", matching::scan),
+    (b"scan_unanchored", matching::scan_unanchored),
+    (b"create", switch::create),
+    (b"resume", switch::resume),
+    (b"yield", switch::yields),
+    (b"status", switch::status),
+    (b"running", switch::running),
+    (b"isyieldable", switch::is_yieldable),
+    (b"say", output::say),
+    (b"print", output::print),
+    (b"exit", request::exit),
+    (b"variable", request::variable),
+    (b"method", request::method),
+    (b"uri_args", request::uri_args),
+    (b"headers", request::headers),
+    (b"decode_args", request::decode_args),
+    (b"escape_uri", request::escape),
+    (b"unescape_uri", request::unescape),
+    (b"encode_base64", request::encode_base64),
+    (b"decode_base64", request::decode_base64),
+    (b"md5", request::md5),
+    (b"md5_bin", request::md5_bin),
+    (b"sha1_bin", request::sha1_bin),
+    (b"crc32", request::crc32),
+    (b"time", request::time),
+    (b"now", request::now),
+    (b"localtime", request::local_time),
+    (b"utctime", request::utc_time),
+    (b"http_time", request::http_time),
+    (b"cookie_time", request::cookie_time),
+];
+
+/// Opens the libraries and runs the Lua half on the names that scripts find; leaves the function that makes a run's
+/// globals on the stack.
+///
+/// # Safety
+/// In a protected call.
+pub(super) unsafe fn open(state: *mut ffi::lua_State, names: &[&str]) {
+    // SAFETY: by this function's contract.
+    unsafe {
+        for (name, open) in STOCK {
+            ffi::lua_pushcclosure(state, *open, 0);
+            ffi::lua_pushstring_(state, name.as_ptr());
+            ffi::lua_call(state, 1, 0);
+        }
+        let source = include_str!("../../lua/contained.lua");
+        if ffi::luaL_loadbuffer(state, source.as_ptr().cast(), source.len(), CHUNK.as_ptr()) != ffi::LUA_OK {
+            ffi::lua_error(state);
+        }
+        ffi::lua_createtable(state, 0, PRIMITIVES.len() as c_int + 1);
+        for (name, function) in PRIMITIVES {
+            push(state, name);
+            ffi::lua_pushcclosure(state, *function, 0);
+            ffi::lua_rawset(state, -3);
+        }
+        push(state, b"clone");
+        push_clone(state);
+        ffi::lua_rawset(state, -3);
+        ffi::lua_createtable(state, names.len() as c_int, 0);
+        for (at, name) in names.iter().enumerate() {
+            push(state, name.as_bytes());
+            ffi::lua_rawseti_(state, -2, at as c_int + 1);
+        }
+        ffi::lua_call(state, 2, 1);
+    }
+}
+
+/// Pushes `table.clone`, which the table library has registered to be required.
+///
+/// # Safety
+/// In a protected call.
+unsafe fn push_clone(state: *mut ffi::lua_State) {
+    // SAFETY: by this function's contract.
+    unsafe {
+        ffi::lua_getfield_(state, ffi::LUA_REGISTRYINDEX, c"_PRELOAD".as_ptr());
+        ffi::lua_getfield_(state, -1, c"table.clone".as_ptr());
+        ffi::lua_call(state, 0, 1);
+        ffi::lua_remove(state, -2);
+    }
+}

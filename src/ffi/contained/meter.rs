@@ -1,0 +1,207 @@
+//! What a run has left to spend. The hook and the allocator take from it, and C functions for what they do.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use super::Kind;
+
+/// How often the hook looks at the clock, in instructions: some microseconds.
+const INTERVAL: u64 = 500;
+/// The largest block up to which that is often enough. One instruction can take time by the size of what it works on
+/// (`#`, `next`, arithmetics on a numeral of megabytes), some nanoseconds a byte at the worst.
+const USUAL: usize = 16 << 10;
+/// How many bytes of new memory cost as much as an instruction.
+pub(super) const BYTES: usize = 32;
+
+/// What a run may still do.
+pub(super) struct Meter {
+    /// Instructions left; below 0 for what was charged at once.
+    left: Cell<i64>,
+    /// For how many instructions the hook is set.
+    armed: Cell<u64>,
+    /// The largest block of the run, bytes.
+    largest: Cell<usize>,
+    time_left: Cell<Duration>,
+    slice: Cell<Slice>,
+    over: Cell<Option<Kind>>,
+}
+
+/// The time in which a run may go on.
+#[derive(Clone, Copy)]
+struct Slice {
+    begin: Instant,
+    /// When it is to pause.
+    pause: Instant,
+    /// When its time is up.
+    end: Instant,
+}
+
+/// What the hook is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tick {
+    /// Go on, for so many instructions.
+    Go(i32),
+    /// Yield: another slice goes on, or a limit is hit.
+    Yield,
+}
+
+impl Meter {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            left: Cell::new(0),
+            armed: Cell::new(0),
+            largest: Cell::new(0),
+            time_left: Cell::new(Duration::ZERO),
+            slice: Cell::new(Slice { begin: now, pause: now, end: now }),
+            over: Cell::new(None),
+        }
+    }
+
+    /// Begins a run.
+    pub(super) fn begin(&self, instructions: u64, time: Duration) {
+        self.left.set(i64::try_from(instructions).unwrap_or(i64::MAX));
+        self.time_left.set(time);
+        self.largest.set(0);
+        self.over.set(None);
+    }
+
+    /// Begins a slice; returns for how many instructions the hook is to be set.
+    pub(super) fn begin_slice(&self, slice: Duration) -> i32 {
+        let now = Instant::now();
+        self.slice.set(Slice { begin: now, pause: now + slice, end: now + self.time_left.get() });
+        self.arm()
+    }
+
+    /// Ends a slice.
+    pub(super) fn end_slice(&self) {
+        let ran = self.slice.get().begin.elapsed();
+        self.time_left.set(self.time_left.get().saturating_sub(ran));
+    }
+
+    /// The hook's instructions are over.
+    pub(super) fn tick(&self) -> Tick {
+        self.charge(self.armed.replace(0));
+        if self.is_to_stop() { Tick::Yield } else { Tick::Go(self.arm()) }
+    }
+
+    /// Says whether the run must not go on now, by the clock or by what it has spent.
+    pub(super) fn is_to_stop(&self) -> bool {
+        if self.over.get().is_some() {
+            return true;
+        }
+        if self.left.get() <= 0 {
+            self.end(Kind::Cpu);
+            return true;
+        }
+        let (now, slice) = (Instant::now(), self.slice.get());
+        if now >= slice.end {
+            self.end(Kind::Time);
+        }
+        now >= slice.pause.min(slice.end)
+    }
+
+    fn arm(&self) -> i32 {
+        let large = self.largest.get();
+        let interval = if large <= USUAL { INTERVAL } else { (INTERVAL * USUAL as u64 / large as u64).max(1) };
+        let next = interval.min(u64::try_from(self.left.get()).unwrap_or(0)).max(1);
+        self.armed.set(next);
+        next as i32
+    }
+
+    /// Takes what a C function has done, in instructions. True: the hook must run as soon as it can.
+    pub(super) fn charge(&self, instructions: u64) -> bool {
+        let left = self.left.get().saturating_sub_unsigned(instructions);
+        self.left.set(left);
+        left <= 0
+    }
+
+    /// Takes a new block. True: the hook must run as soon as it can, as it was set for smaller ones.
+    pub(super) fn charge_block(&self, bytes: usize) -> bool {
+        let is_over = self.charge((bytes / BYTES) as u64);
+        if bytes <= self.largest.get() || bytes <= USUAL {
+            return is_over;
+        }
+        self.largest.set(bytes);
+        true
+    }
+
+    /// Instructions left, for a function that does its work in steps.
+    pub(super) fn left(&self) -> u64 {
+        u64::try_from(self.left.get()).unwrap_or(0)
+    }
+
+    /// Ends the run; the first reason stays.
+    pub(super) fn end(&self, kind: Kind) {
+        if self.over.get().is_none() {
+            self.over.set(Some(kind));
+        }
+    }
+
+    /// What the run was ended by.
+    pub(super) fn over(&self) -> Option<Kind> {
+        self.over.get()
+    }
+
+    /// The time left, as of the end of the last slice.
+    pub(super) fn time_left(&self) -> Duration {
+        self.time_left.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn meter(instructions: u64, time: Duration) -> Meter {
+        let meter = Meter::new();
+        meter.begin(instructions, time);
+        meter
+    }
+
+    #[test]
+    fn the_last_instructions_are_counted_exactly() {
+        let meter = meter(1200, LONG);
+        assert_eq!(meter.begin_slice(LONG), 500);
+        assert_eq!(meter.tick(), Tick::Go(500));
+        assert_eq!(meter.tick(), Tick::Go(200));
+        assert_eq!((meter.tick(), meter.over()), (Tick::Yield, Some(Kind::Cpu)));
+    }
+
+    #[test]
+    fn what_c_functions_do_counts() {
+        let meter = meter(1200, LONG);
+        meter.begin_slice(LONG);
+        assert!(!meter.charge(1000));
+        assert!(meter.charge(200));
+        assert_eq!((meter.tick(), meter.over()), (Tick::Yield, Some(Kind::Cpu)));
+    }
+
+    #[test]
+    fn the_larger_a_block_the_more_often_the_clock_is_looked_at() {
+        for (bytes, interval) in [(16, 500), (16 << 10, 500), (32 << 10, 250), (1 << 20, 7), (8 << 20, 1), (1 << 30, 1)] {
+            let meter = meter(1 << 40, LONG);
+            meter.begin_slice(LONG);
+            assert_eq!(meter.charge_block(bytes), bytes > 16 << 10, "{bytes}");
+            assert_eq!(meter.tick(), Tick::Go(interval), "{bytes}");
+            // A second one as large changes nothing.
+            assert!(!meter.charge_block(bytes), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_slice_pauses_and_time_ends() {
+        let meter = meter(1 << 40, LONG);
+        meter.begin_slice(Duration::ZERO);
+        assert_eq!((meter.tick(), meter.over()), (Tick::Yield, None));
+        meter.end_slice();
+        assert!(meter.time_left() < LONG);
+        meter.begin(1 << 40, Duration::ZERO);
+        meter.begin_slice(LONG);
+        assert_eq!((meter.tick(), meter.over()), (Tick::Yield, Some(Kind::Time)));
+        meter.end(Kind::Memory);
+        assert_eq!(meter.over(), Some(Kind::Time));
+    }
+}
