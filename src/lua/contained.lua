@@ -49,10 +49,19 @@ local function objects_as_text(...)
     return unpack(values, 1, count)
 end
 
-local strings = {
-    byte = byte, char = string.char, len = string.len, sub = sub,
-    find = find, match = prim.match,
-}
+local strings = { byte = byte, char = string.char, len = string.len, sub = sub }
+
+-- A search that was paused raises at the instruction behind the call: that must be inside of what the script has called.
+local function passed(...) return ... end
+local match = prim.match
+
+function strings.find(...)
+    return passed(find(...))
+end
+
+function strings.match(...)
+    return passed(match(...))
+end
 
 function strings.format(...)
     if prim.formattable(...) then return format(...) end
@@ -280,7 +289,15 @@ local function sort(values, before)
     for i = 1, count do rawset(values, i, from[i]) end
 end
 
-local tables = { insert = prim.insert, remove = table.remove, sort = sort }
+local insert = prim.insert
+local tables = { remove = table.remove, sort = sort }
+
+function tables.insert(...)
+    local values, at, last, value = insert(...)
+    if not values then return end
+    for i = last, at + 1, -1 do rawset(values, i, rawget(values, i - 1)) end
+    rawset(values, at, value)
+end
 
 function tables.concat(...)
     weigh(...)

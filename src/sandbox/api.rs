@@ -58,7 +58,8 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     let load = lua.create_function(|lua, (profile, source, name): (AnyUserData, LuaString, LuaString)| {
         let profile = Rc::clone(&profile.borrow::<Handle>()?.0);
         let name = name.to_string_lossy();
-        let script: Rc<dyn Script> = Rc::new(Given::new(name.trim_start_matches(['=', '@']), source.as_bytes().to_vec()));
+        let script: Rc<dyn Script> =
+            Rc::new(Given::new(name.trim_start_matches(['=', '@']), source.as_bytes().to_vec()));
         match Run::new(&profile, &script, tenant(&profile), Vec::new()).compiles() {
             Ok(()) => Ok((Some(lua.create_userdata(Loaded(profile, script))?), None)),
             Err(verdict) => Ok((None, Some(lua.create_string(verdict.to_string())?))),

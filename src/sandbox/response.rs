@@ -14,8 +14,17 @@ const OK: u16 = 200;
 
 /// Headers that say how a response is framed or who speaks, in lower case: one that does not fit what is sent lets a
 /// client or a proxy take the next response for a part of this one.
-const RESERVED: &[&str] =
-    &["connection", "content-length", "date", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
+const RESERVED: &[&str] = &[
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 /// Headers that a proxy in front of nginx may obey.
 const RESERVED_PREFIX: &str = "x-accel-";
 

@@ -16,6 +16,8 @@ use super::script::Script;
 
 /// The first slice runs at once: most scripts are done in it.
 const FIRST: Duration = Duration::from_micros(250);
+/// How much of what a script has raised is logged, bytes: nginx cuts its lines at 2048.
+const LOGGED: usize = 512;
 /// What each turn allows.
 const SLICE: Duration = Duration::from_millis(1);
 
@@ -68,7 +70,8 @@ impl Verdict {
             (_, None) => self.message.clone(),
         };
         if text.contains(char::is_control) {
-            text = text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() }).collect();
+            text =
+                text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() }).collect();
         }
         text
     }
@@ -264,12 +267,7 @@ impl Drop for GivesUp {
 
 impl Profile {
     fn wanted(&self) -> Wanted<'_> {
-        Wanted {
-            allow: &self.allow,
-            memory: self.limits.memory,
-            most: self.vms,
-            per_tenant: self.per.is_some(),
-        }
+        Wanted { allow: &self.allow, memory: self.limits.memory, most: self.vms, per_tenant: self.per.is_some() }
     }
 }
 

@@ -27,7 +27,11 @@ pub struct Given {
 impl Given {
     /// A script that calls itself `name`.
     pub fn new(name: &str, source: Vec<u8>) -> Self {
-        let key = *blake3::Hasher::new().update(blake3::hash(&source).as_bytes()).update(name.as_bytes()).finalize().as_bytes();
+        let key = *blake3::Hasher::new()
+            .update(blake3::hash(&source).as_bytes())
+            .update(name.as_bytes())
+            .finalize()
+            .as_bytes();
         Self { name: name.to_owned(), source, key }
     }
 }

@@ -10,6 +10,8 @@ use super::meter::BYTES;
 
 /// How many table slots that are moved or looked at cost as much as an instruction.
 const SLOTS: u64 = 4;
+/// How many elements `table.insert` moves at once.
+const MOVES: c_int = 1000;
 
 /// `weigh(value, times)`: charges for what a stock function is about to do `times` over all of a string or table.
 pub(super) unsafe extern "C-unwind" fn weigh(state: *mut ffi::lua_State) -> c_int {
@@ -18,42 +20,47 @@ pub(super) unsafe extern "C-unwind" fn weigh(state: *mut ffi::lua_State) -> c_in
         let length = ffi::lua_objlen(state, 1) as f64;
         let is_table = ffi::lua_type(state, 1) == ffi::LUA_TTABLE;
         let each = if is_table { SLOTS as f64 } else { BYTES as f64 };
-        let times = if ffi::lua_type(state, 2) == ffi::LUA_TNUMBER { ffi::lua_tonumber(state, 2).max(0.0) } else { 1.0 };
+        let times =
+            if ffi::lua_type(state, 2) == ffi::LUA_TNUMBER { ffi::lua_tonumber(state, 2).max(0.0) } else { 1.0 };
         // What is more than any limit is as good as endless; NaN becomes 0.
         Host::of(state).charge((length / each * times) as u64);
         0
     }
 }
 
-/// `table.insert(table, [at,] value)`
+/// `insert(table, [at,] value)`: what `table.insert` does. Where many elements would have to move it moves none and
+/// returns table, place, end and value: Lua moves them, and may be paused.
 pub(super) unsafe extern "C-unwind" fn insert(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: called by Lua; the table is read and written raw.
     unsafe {
         ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
-        let end = ffi::lua_objlen(state, 1) as ffi::lua_Integer + 1;
+        let end = ffi::lua_objlen(state, 1) as c_int + 1;
         match ffi::lua_gettop(state) {
-            2 => ffi::lua_rawseti_(state, 1, end as c_int),
+            2 => {
+                ffi::lua_rawseti_(state, 1, end);
+                0
+            }
             3 => {
                 let at = ffi::luaL_checkinteger(state, 2);
-                let last = end.max(at);
-                // Beyond the table's end nothing moves; far before its beginning much would.
-                let moved = u64::try_from(last - at).unwrap_or(0);
-                let host = Host::of(state);
-                if i32::try_from(last).is_err() || i32::try_from(at).is_err() || !host.charge(moved / SLOTS) {
-                    if host.meter.over().is_none() && host.meter.left() > 0 {
-                        ffi::luaL_argerror(state, 2, c"position out of bounds".as_ptr());
-                    }
-                    return 0;
+                let Some(at) = c_int::try_from(at).ok().filter(|&at| at >= 0 && at < c_int::MAX) else {
+                    return ffi::luaL_argerror(state, 2, c"position out of bounds".as_ptr());
+                };
+                if end - at > MOVES {
+                    ffi::lua_settop(state, 3);
+                    ffi::lua_pushinteger(state, ffi::lua_Integer::from(end));
+                    ffi::lua_insert(state, 3);
+                    return 4;
                 }
-                for slot in ((at + 1)..=last).rev() {
-                    ffi::lua_rawgeti_(state, 1, (slot - 1) as c_int);
-                    ffi::lua_rawseti_(state, 1, slot as c_int);
+                for slot in ((at + 1)..=end).rev() {
+                    ffi::lua_rawgeti_(state, 1, slot - 1);
+                    ffi::lua_rawseti_(state, 1, slot);
                 }
-                ffi::lua_rawseti_(state, 1, at as c_int);
+                ffi::lua_rawseti_(state, 1, at);
+                Host::of(state).charge((end - at).max(0) as u64 / SLOTS);
+                0
             }
             _ => raise(state, b"wrong number of arguments to 'insert'"),
         }
-        0
     }
 }
 

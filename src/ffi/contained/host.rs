@@ -219,8 +219,8 @@ unsafe extern "C-unwind" fn hook(state: *mut ffi::lua_State, _: *mut ffi::lua_De
     if let Some(error) = host.raise.take() {
         // What is left of the run's instructions is for the next tick to say.
         host.hurry();
-        // SAFETY: LuaJIT allows raising in a hook.
-        unsafe { raise_pattern(state, error) }
+        // SAFETY: LuaJIT allows raising in a hook. It is the script that calls the function of ours that runs.
+        unsafe { raise_pattern(state, 2, error) }
     }
     let next = match host.meter.tick() {
         Tick::Go(next) => next,
@@ -248,18 +248,27 @@ unsafe extern "C-unwind" fn hook(state: *mut ffi::lua_State, _: *mut ffi::lua_De
     }
 }
 
+/// Raises `text` with the position of the function at `level` in front: 1 is the one that called.
+///
+/// # Safety
+/// As for [`raise`].
+pub(super) unsafe fn raise_at(state: *mut ffi::lua_State, level: c_int, text: &[u8]) -> ! {
+    // SAFETY: by this function's contract.
+    unsafe {
+        ffi::luaL_where(state, level);
+        push(state, text);
+        ffi::lua_concat(state, 2);
+        ffi::lua_error(state)
+    }
+}
+
 /// Raises `text` with the caller's position in front.
 ///
 /// # Safety
 /// Called from a C function or a hook of `state`; nothing that needs dropping may be alive.
 pub(super) unsafe fn raise(state: *mut ffi::lua_State, text: &[u8]) -> ! {
     // SAFETY: by this function's contract.
-    unsafe {
-        ffi::luaL_where(state, 1);
-        push(state, text);
-        ffi::lua_concat(state, 2);
-        ffi::lua_error(state)
-    }
+    unsafe { raise_at(state, 1, text) }
 }
 
 /// Pushes a string.

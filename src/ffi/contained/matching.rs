@@ -8,7 +8,7 @@ use mlua::ffi;
 use crate::text::pattern::{Capture, Matcher, PatternError, Progress, find_plain, has_specials, start};
 
 use super::super::lua_bytes;
-use super::host::{Call, Host, check_bytes, push, raise};
+use super::host::{Call, Host, check_bytes, push, raise_at};
 
 /// After how many steps of a search the clock is looked at: some microseconds.
 const STEPS: u64 = 4096;
@@ -133,11 +133,11 @@ fn later(host: &Host, error: PatternError) -> Option<c_int> {
     Some(0)
 }
 
-/// Raises in LuaJIT's words.
+/// Raises in LuaJIT's words, with the position of the function at `level`.
 ///
 /// # Safety
 /// A C function's body or a hook.
-pub(super) unsafe fn raise_pattern(state: *mut ffi::lua_State, error: PatternError) -> ! {
+pub(super) unsafe fn raise_pattern(state: *mut ffi::lua_State, level: c_int, error: PatternError) -> ! {
     let mut words = [0; 64];
     let length = {
         let text = error.to_string();
@@ -146,7 +146,7 @@ pub(super) unsafe fn raise_pattern(state: *mut ffi::lua_State, error: PatternErr
         length
     };
     // SAFETY: by this function's contract; the text is dropped.
-    unsafe { raise(state, &words[..length]) }
+    unsafe { raise_at(state, level, &words[..length]) }
 }
 
 /// # Safety
@@ -179,13 +179,13 @@ unsafe fn search(state: *mut ffi::lua_State, answers: Answers, plain_allowed: bo
         match matching.go_on(host) {
             Found::Yes => match matching.push(state) {
                 Ok(count) => count,
-                Err(error) => raise_pattern(state, error),
+                Err(error) => raise_pattern(state, 2, error),
             },
             Found::No => {
                 ffi::lua_pushnil(state);
                 1
             }
-            Found::Wrong(error) => raise_pattern(state, error),
+            Found::Wrong(error) => raise_pattern(state, 2, error),
             Found::Paused => {
                 ffi::lua_settop(state, 2);
                 host.call.set(Call::Search);

@@ -10,6 +10,9 @@ const INTERVAL: u64 = 500;
 /// The largest block up to which that is often enough. One instruction can take time by the size of what it works on
 /// (`#`, `next`, arithmetics on a numeral of megabytes), some nanoseconds a byte at the worst.
 const USUAL: usize = 16 << 10;
+/// An interval that took longer than this is made shorter: each instruction takes long then (strings whose hashes
+/// collide, tables that were emptied), or the machine is busy.
+const SLOW: Duration = Duration::from_micros(100);
 /// How many bytes of new memory cost as much as an instruction.
 pub(super) const BYTES: usize = 32;
 
@@ -21,6 +24,9 @@ pub(super) struct Meter {
     armed: Cell<u64>,
     /// The largest block of the run, bytes.
     largest: Cell<usize>,
+    /// The longest interval by what the last ones took, and when the last one began.
+    pace: Cell<u64>,
+    ticked: Cell<Instant>,
     time_left: Cell<Duration>,
     slice: Cell<Slice>,
     over: Cell<Option<Kind>>,
@@ -52,6 +58,8 @@ impl Meter {
             left: Cell::new(0),
             armed: Cell::new(0),
             largest: Cell::new(0),
+            pace: Cell::new(INTERVAL),
+            ticked: Cell::new(now),
             time_left: Cell::new(Duration::ZERO),
             slice: Cell::new(Slice { begin: now, pause: now, end: now }),
             over: Cell::new(None),
@@ -63,6 +71,7 @@ impl Meter {
         self.left.set(i64::try_from(instructions).unwrap_or(i64::MAX));
         self.time_left.set(time);
         self.largest.set(0);
+        self.pace.set(INTERVAL);
         self.over.set(None);
     }
 
@@ -70,6 +79,7 @@ impl Meter {
     pub(super) fn begin_slice(&self, slice: Duration) -> i32 {
         let now = Instant::now();
         self.slice.set(Slice { begin: now, pause: now + slice, end: now + self.time_left.get() });
+        self.ticked.set(now);
         self.arm()
     }
 
@@ -81,12 +91,24 @@ impl Meter {
 
     /// The hook's instructions are over.
     pub(super) fn tick(&self) -> Tick {
-        self.charge(self.armed.replace(0));
-        if self.is_to_stop() { Tick::Yield } else { Tick::Go(self.arm()) }
+        let armed = self.armed.replace(0);
+        self.charge(armed);
+        let now = Instant::now();
+        let took = now - self.ticked.replace(now);
+        self.pace.set(if took > SLOW {
+            (u128::from(armed) * SLOW.as_nanos() / took.as_nanos()).max(1) as u64
+        } else {
+            INTERVAL.min(self.pace.get() * 2)
+        });
+        if self.stops_at(now) { Tick::Yield } else { Tick::Go(self.arm()) }
     }
 
     /// Says whether the run must not go on now, by the clock or by what it has spent.
     pub(super) fn is_to_stop(&self) -> bool {
+        self.stops_at(Instant::now())
+    }
+
+    fn stops_at(&self, now: Instant) -> bool {
         if self.over.get().is_some() {
             return true;
         }
@@ -94,7 +116,7 @@ impl Meter {
             self.end(Kind::Cpu);
             return true;
         }
-        let (now, slice) = (Instant::now(), self.slice.get());
+        let slice = self.slice.get();
         if now >= slice.end {
             self.end(Kind::Time);
         }
@@ -102,9 +124,8 @@ impl Meter {
     }
 
     fn arm(&self) -> i32 {
-        let large = self.largest.get();
-        let interval = if large <= USUAL { INTERVAL } else { (INTERVAL * USUAL as u64 / large as u64).max(1) };
-        let next = interval.min(u64::try_from(self.left.get()).unwrap_or(0)).max(1);
+        let next =
+            interval(self.largest.get()).min(self.pace.get()).min(u64::try_from(self.left.get()).unwrap_or(0)).max(1);
         self.armed.set(next);
         next as i32
     }
@@ -119,11 +140,11 @@ impl Meter {
     /// Takes a new block. True: the hook must run as soon as it can, as it was set for smaller ones.
     pub(super) fn charge_block(&self, bytes: usize) -> bool {
         let is_over = self.charge((bytes / BYTES) as u64);
-        if bytes <= self.largest.get() || bytes <= USUAL {
+        if bytes <= self.largest.get() {
             return is_over;
         }
         self.largest.set(bytes);
-        true
+        is_over || interval(bytes) < self.armed.get()
     }
 
     /// Instructions left, for a function that does its work in steps.
@@ -147,6 +168,11 @@ impl Meter {
     pub(super) fn time_left(&self) -> Duration {
         self.time_left.get()
     }
+}
+
+/// After how many instructions to look at the clock where the largest block has so many bytes.
+fn interval(largest: usize) -> u64 {
+    if largest <= USUAL { INTERVAL } else { (INTERVAL * USUAL as u64 / largest as u64).max(1) }
 }
 
 #[cfg(test)]
@@ -181,7 +207,8 @@ mod tests {
 
     #[test]
     fn the_larger_a_block_the_more_often_the_clock_is_looked_at() {
-        for (bytes, interval) in [(16, 500), (16 << 10, 500), (32 << 10, 250), (1 << 20, 7), (8 << 20, 1), (1 << 30, 1)] {
+        for (bytes, interval) in [(16, 500), (16 << 10, 500), (32 << 10, 250), (1 << 20, 7), (8 << 20, 1), (1 << 30, 1)]
+        {
             let meter = meter(1 << 40, LONG);
             meter.begin_slice(LONG);
             assert_eq!(meter.charge_block(bytes), bytes > 16 << 10, "{bytes}");
@@ -189,6 +216,18 @@ mod tests {
             // A second one as large changes nothing.
             assert!(!meter.charge_block(bytes), "{bytes}");
         }
+    }
+
+    #[test]
+    fn slow_instructions_make_the_intervals_short_until_they_are_quick_again() {
+        let meter = meter(1 << 40, LONG);
+        meter.begin_slice(LONG);
+        meter.ticked.set(Instant::now() - 50 * SLOW);
+        let Tick::Go(short) = meter.tick() else { panic!() };
+        assert!((1..=10).contains(&short), "{short}");
+        meter.ticked.set(Instant::now());
+        let Tick::Go(longer) = meter.tick() else { panic!() };
+        assert!(longer == 2 * short || longer < short, "{longer}");
     }
 
     #[test]

@@ -13,6 +13,9 @@ use super::meter::BYTES;
 /// How deep arrays may stand in each other.
 const DEEPEST: usize = 100;
 
+/// The most values of one call: counting them cannot be paused.
+const MOST: usize = 100_000;
+
 /// Appends; false where the run is over.
 fn append(host: &Host, text: &[u8]) -> bool {
     let mut output = host.output.borrow_mut();
@@ -31,6 +34,7 @@ enum Wrong {
     Type(&'static str),
     NoArray,
     TooDeep,
+    TooMany,
     /// The run is over.
     Over,
 }
@@ -39,14 +43,21 @@ enum Wrong {
 ///
 /// # Safety
 /// A C function's body with room on its stack; it neither raises nor allocates.
-unsafe fn put(state: *mut ffi::lua_State, host: &Host, index: c_int, depth: usize) -> Result<(), Wrong> {
+unsafe fn put(
+    state: *mut ffi::lua_State,
+    host: &Host,
+    index: c_int,
+    depth: usize,
+    left: &mut usize,
+) -> Result<(), Wrong> {
+    *left = left.checked_sub(1).ok_or(Wrong::TooMany)?;
     // SAFETY: by this function's contract.
     let is_done = unsafe {
         match ffi::lua_type(state, index) {
             ffi::LUA_TNUMBER => append(host, number_text(ffi::lua_tonumber(state, index)).as_bytes()),
             ffi::LUA_TNIL => append(host, b"nil"),
             ffi::LUA_TBOOLEAN => append(host, if ffi::lua_toboolean(state, index) != 0 { b"true" } else { b"false" }),
-            ffi::LUA_TTABLE => return put_array(state, host, index, depth),
+            ffi::LUA_TTABLE => return put_array(state, host, index, depth, left),
             ffi::LUA_TSTRING => append(host, bytes_at(state, index).unwrap_or_default()),
             ffi::LUA_TFUNCTION => return Err(Wrong::Type("function")),
             ffi::LUA_TTHREAD => return Err(Wrong::Type("thread")),
@@ -58,7 +69,13 @@ unsafe fn put(state: *mut ffi::lua_State, host: &Host, index: c_int, depth: usiz
 
 /// # Safety
 /// As for [`put`].
-unsafe fn put_array(state: *mut ffi::lua_State, host: &Host, table: c_int, depth: usize) -> Result<(), Wrong> {
+unsafe fn put_array(
+    state: *mut ffi::lua_State,
+    host: &Host,
+    table: c_int,
+    depth: usize,
+    left: &mut usize,
+) -> Result<(), Wrong> {
     if depth >= DEEPEST {
         return Err(Wrong::TooDeep);
     }
@@ -70,8 +87,10 @@ unsafe fn put_array(state: *mut ffi::lua_State, host: &Host, table: c_int, depth
             let key = ffi::lua_tonumber(state, -2);
             let is_index = ffi::lua_type(state, -2) == ffi::LUA_TNUMBER && key >= 1.0 && key.fract() == 0.0;
             ffi::lua_pop(state, 1);
+            *left = left.saturating_sub(1);
             let wrong = match is_index {
                 false => Some(Wrong::NoArray),
+                true if *left == 0 => Some(Wrong::TooMany),
                 true if !host.charge(1) => Some(Wrong::Over),
                 true => None,
             };
@@ -83,7 +102,7 @@ unsafe fn put_array(state: *mut ffi::lua_State, host: &Host, table: c_int, depth
         }
         for at in 1..=length {
             ffi::lua_rawgeti_(state, table, at as c_int);
-            let put = put(state, host, ffi::lua_gettop(state), depth + 1);
+            let put = put(state, host, ffi::lua_gettop(state), depth + 1, left);
             ffi::lua_pop(state, 1);
             put?;
         }
@@ -99,12 +118,14 @@ unsafe fn put_all(state: *mut ffi::lua_State, function: &'static std::ffi::CStr)
         let host = Host::of(state);
         let count = ffi::lua_gettop(state);
         ffi::luaL_checkstack_(state, 3 * DEEPEST as c_int, function.as_ptr());
+        let mut left = MOST;
         for index in 1..=count {
-            match put(state, host, index, 0) {
+            match put(state, host, index, 0, &mut left) {
                 Ok(()) => {}
                 Err(Wrong::Over) => return 0,
                 Err(Wrong::NoArray) => return ffi::luaL_argerror(state, index, c"non-array table found".as_ptr()),
                 Err(Wrong::TooDeep) => return ffi::luaL_argerror(state, index, c"table is nested too deep".as_ptr()),
+                Err(Wrong::TooMany) => return ffi::luaL_argerror(state, index, c"too many values in tables".as_ptr()),
                 Err(Wrong::Type(name)) => {
                     ffi::lua_pushfstring(
                         state,

@@ -19,7 +19,10 @@ const MOST: usize = 100;
 ///
 /// # Safety
 /// A C function's body.
-unsafe fn push_of_request(state: *mut ffi::lua_State, read: impl for<'r> FnOnce(&'r Request) -> Option<&'r [u8]>) -> c_int {
+unsafe fn push_of_request(
+    state: *mut ffi::lua_State,
+    read: impl for<'r> FnOnce(&'r Request) -> Option<&'r [u8]>,
+) -> c_int {
     // The text is nginx's and lives as long as the request, so nothing needs dropping where Lua has no memory.
     let text = current(|request| read(request).map(|text| (text.as_ptr(), text.len()))).flatten();
     // SAFETY: by this function's contract; the request is alive while its script runs.
@@ -140,7 +143,8 @@ pub(super) unsafe extern "C-unwind" fn uri_args(state: *mut ffi::lua_State) -> c
     // SAFETY: called by Lua; the text is the request's, which outlives its script.
     unsafe {
         let most = most(state, 1);
-        let (data, length) = current(|request| (request.args().as_ptr(), request.args().len())).unwrap_or((std::ptr::null(), 0));
+        let (data, length) =
+            current(|request| (request.args().as_ptr(), request.args().len())).unwrap_or((std::ptr::null(), 0));
         decode(state, lua_bytes(data, length), most)
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::{CString, c_int, c_void};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mlua::ffi;
 use rustc_hash::FxBuildHasher;
@@ -18,14 +18,18 @@ use super::{Kind, library};
 pub const IDLE: usize = 1 << 20;
 /// The longest message that is kept of an error, bytes.
 const MESSAGE: usize = 2048;
-/// The longest source, bytes: compiling cannot be paused, and takes some 50 ns a byte.
-pub const SOURCE: usize = 256 << 10;
+/// The longest source, bytes. Compiling cannot be paused; what LuaJIT resolves at the end of a block (`goto`) takes
+/// time by the square of the source.
+pub const SOURCE: usize = 64 << 10;
+/// How long compiling may take, and after how many bytes of source the clock is looked at.
+const COMPILING: Duration = Duration::from_millis(10);
+const PIECE: usize = 256;
 
 unsafe extern "C-unwind" {
-    fn luaL_loadbufferx(
+    fn lua_loadx(
         state: *mut ffi::lua_State,
-        source: *const std::ffi::c_char,
-        length: usize,
+        reader: ffi::lua_Reader,
+        data: *mut c_void,
         name: *const std::ffi::c_char,
         mode: *const std::ffi::c_char,
     ) -> c_int;
@@ -140,16 +144,12 @@ impl Contained {
             _ => source,
         };
         self.grant();
+        let mut pieces = Pieces { rest: source, until: Instant::now() + COMPILING, late: false };
         let loaded = self.protected(|state| {
             // SAFETY: in a protected call; the source lives during it. The mode refuses bytecode.
             unsafe {
-                let status = luaL_loadbufferx(
-                    state,
-                    source.as_ptr().cast(),
-                    source.len(),
-                    chunk_name.as_ptr(),
-                    c"t".as_ptr(),
-                );
+                let data = (&raw mut pieces).cast();
+                let status = lua_loadx(state, read_piece, data, chunk_name.as_ptr(), c"t".as_ptr());
                 if status == ffi::LUA_OK {
                     Ok(ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX))
                 } else {
@@ -159,6 +159,9 @@ impl Contained {
         });
         let reference = match (self.host.meter.over(), loaded) {
             (Some(kind), _) => return Err(Ended { kind, message: String::new(), place: None }),
+            (None, _) if pieces.late => {
+                return Err(error(format!("{name}: takes longer than {} ms to compile", COMPILING.as_millis())));
+            }
             (None, Ok(Ok(reference))) => reference,
             (None, Ok(Err(message)) | Err(message)) => return Err(error(message)),
         };
@@ -444,6 +447,31 @@ impl Contained {
             ffi::lua_pop(self.state, 1);
             Err(message)
         }
+    }
+}
+
+/// A source on its way to the compiler.
+struct Pieces<'s> {
+    rest: &'s [u8],
+    until: Instant,
+    /// It was cut off because the time was up.
+    late: bool,
+}
+
+unsafe extern "C-unwind" fn read_piece(
+    _: *mut ffi::lua_State,
+    data: *mut c_void,
+    length: *mut usize,
+) -> *const std::ffi::c_char {
+    // SAFETY: what `load` gave to Lua, and a cell of Lua's.
+    unsafe {
+        let pieces = &mut *data.cast::<Pieces<'_>>();
+        pieces.late = pieces.late || Instant::now() > pieces.until;
+        let piece = if pieces.late { 0 } else { pieces.rest.len().min(PIECE) };
+        let (piece, rest) = pieces.rest.split_at(piece);
+        pieces.rest = rest;
+        *length = piece.len();
+        piece.as_ptr().cast()
     }
 }
 

@@ -1,0 +1,3 @@
+-- expect: cpu|time
+local co = coroutine.create(function() end)
+while true do coroutine.resume(co) end

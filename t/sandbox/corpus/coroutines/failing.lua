@@ -1,0 +1,2 @@
+-- expect: cpu|time|memory
+while true do pcall(coroutine.wrap(error)) end

@@ -1,0 +1,3 @@
+-- expect: memory|error|cpu|time
+local function f() return coroutine.wrap(f)() end
+f()

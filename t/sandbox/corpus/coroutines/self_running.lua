@@ -1,0 +1,3 @@
+-- expect: ok
+-- says: false
+ngx.say(tostring(coroutine.wrap(function() return (coroutine.resume(coroutine.running())) end)()))

@@ -1,0 +1,5 @@
+-- expect: ok
+-- says: false
+local co
+co = coroutine.wrap(function() return (pcall(co)) end)
+ngx.say(tostring(co()))

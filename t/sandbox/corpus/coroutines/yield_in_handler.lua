@@ -1,0 +1,4 @@
+-- expect: ok|error
+local co = coroutine.wrap(function() return xpcall(error, coroutine.yield) end)
+co()
+pcall(co)

@@ -1,0 +1,5 @@
+-- expect: cpu|error
+-- message: stack overflow
+local mt = {}
+mt.__add = function(a, b) return a + b end
+return setmetatable({}, mt) + 1

@@ -1,0 +1,2 @@
+-- expect: cpu
+setmetatable({}, { __call = function(self) return self() end })()

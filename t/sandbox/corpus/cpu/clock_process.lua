@@ -1,0 +1,3 @@
+-- expect: cpu|time
+local start = os.clock()
+while os.clock() < start + 10 do end

@@ -1,0 +1,3 @@
+-- expect: cpu
+::again::
+goto again

@@ -1,0 +1,2 @@
+-- expect: cpu
+return ("x"):gsub(".", function() while true do end end)

@@ -1,0 +1,2 @@
+-- expect: cpu
+return ("x"):gsub(".", setmetatable({}, { __index = function() while true do end end }))

@@ -1,0 +1,2 @@
+-- expect: cpu
+for _ in function() return true end do end

@@ -1,0 +1,5 @@
+-- expect: cpu
+local even
+local function odd() return even() end
+function even() return odd() end
+odd()

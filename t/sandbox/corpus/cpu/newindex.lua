@@ -1,0 +1,3 @@
+-- expect: cpu
+setmetatable(_G, { __newindex = function() while true do end end })
+x = 1

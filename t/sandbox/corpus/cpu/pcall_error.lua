@@ -1,0 +1,2 @@
+-- expect: cpu|time
+while true do pcall(error) end

@@ -1,0 +1,3 @@
+-- expect: cpu|time
+local function f() return pcall(pcall, pcall, f) end
+while true do f() end

@@ -1,0 +1,3 @@
+-- expect: cpu|time
+local function handler() return xpcall(error, handler) end
+while true do xpcall(error, handler) end

@@ -1,0 +1,2 @@
+-- expect: error
+-- source: {{do }}*30000 {{end }}*30000

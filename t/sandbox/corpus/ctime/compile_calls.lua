@@ -1,0 +1,2 @@
+-- expect: ok|error|memory
+-- source: local f f = function() return f end f{{()}}*100000

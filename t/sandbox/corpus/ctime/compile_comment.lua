@@ -1,0 +1,2 @@
+-- expect: ok|error
+-- source: --[[{{x}}*250000

@@ -1,0 +1,2 @@
+-- expect: error
+-- source: local a = "" x = {{a .. }}*50000 a

@@ -1,0 +1,2 @@
+-- expect: ok|error|memory
+-- source: x = { {{"k#",}}*25000 }

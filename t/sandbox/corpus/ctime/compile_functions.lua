@@ -1,0 +1,2 @@
+-- expect: error
+-- source: {{function f() }}*12000 {{end }}*12000

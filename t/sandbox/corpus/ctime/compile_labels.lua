@@ -1,0 +1,3 @@
+-- expect: ok|cpu|time|memory|error
+-- source: {{::a#:: ;}}*20000
+-- Each label is compared with all others.

@@ -1,0 +1,2 @@
+-- expect: error
+-- source: {{local v# }}*300

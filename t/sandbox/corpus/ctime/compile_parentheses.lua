@@ -1,0 +1,3 @@
+-- expect: error
+-- source: x = {{(}}*100000 1 {{)}}*100000
+-- Recursion of the parser.

@@ -1,0 +1,2 @@
+-- expect: error
+-- source: x = {{2 ^ }}*60000 2

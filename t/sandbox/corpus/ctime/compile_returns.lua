@@ -1,0 +1,2 @@
+-- expect: error
+-- source: return {{#, }}*30000 1

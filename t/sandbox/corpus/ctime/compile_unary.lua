@@ -1,0 +1,2 @@
+-- expect: error
+-- source: x = {{not }}*60000 1

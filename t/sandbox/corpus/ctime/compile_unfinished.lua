@@ -1,0 +1,2 @@
+-- expect: error
+-- source: x = "{{\\}}*99999

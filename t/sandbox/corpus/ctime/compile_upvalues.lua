@@ -1,0 +1,2 @@
+-- expect: error
+-- source: {{local v# }}*150 return function() return {{v#, }}*150 1 end

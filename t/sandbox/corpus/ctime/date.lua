@@ -1,0 +1,2 @@
+-- expect: cpu|time|memory
+while true do os.date("%c %x %X %p %A %B") end

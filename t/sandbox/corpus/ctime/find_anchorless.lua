@@ -1,0 +1,3 @@
+-- expect: cpu|time
+local s = (" "):rep(200000) .. "x"
+for _ = 1, 100 do s:find("%s+$") end

@@ -1,0 +1,3 @@
+-- expect: cpu|time
+local s = ("("):rep(200000)
+for _ = 1, 100 do s:find("%b()") end

@@ -1,0 +1,3 @@
+-- expect: cpu|time|memory
+local s = ("x"):rep(100000)
+while true do ("%s%s%s"):format(s, s, s) end

@@ -1,0 +1,2 @@
+-- expect: cpu|time
+return (("a"):rep(300000):gsub("a-b", "x"))

@@ -1,0 +1,2 @@
+-- expect: ok|cpu|time
+pcall(table.insert, {}, -2 ^ 31, 1)

@@ -1,0 +1,5 @@
+-- expect: ok|memory|time|cpu
+-- profile: patient
+-- Instructions enough for all of them: the clock has to be looked at meanwhile.
+pcall(table.insert, {}, -2 ^ 31, 1)
+pcall(table.insert, {}, -2 ^ 30, 1)

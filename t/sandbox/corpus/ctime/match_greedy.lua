@@ -1,0 +1,2 @@
+-- expect: cpu|time
+return (("x"):rep(3000):match((".*"):rep(6) .. "y"))

@@ -1,0 +1,3 @@
+-- expect: cpu|time|error
+local p = ("(.-)"):rep(30) .. "z"
+return (("ab"):rep(1000):match(p))

@@ -1,0 +1,3 @@
+-- expect: time|cpu
+-- profile: patient
+return (("x"):rep(3000):match((".-"):rep(5) .. "y"))

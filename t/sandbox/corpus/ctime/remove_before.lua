@@ -1,0 +1,2 @@
+-- expect: ok|cpu|time
+pcall(table.remove, { 1, 2 }, -2 ^ 31)

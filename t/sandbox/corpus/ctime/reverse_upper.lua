@@ -1,0 +1,3 @@
+-- expect: cpu|time|memory
+local s = ("x"):rep(500000)
+while true do s = s:reverse():upper():lower() .. "" end

@@ -1,0 +1,3 @@
+-- expect: cpu|time
+local s = (" "):rep(500000) .. "1" .. (" "):rep(500000)
+while true do tonumber(s) end

@@ -1,0 +1,3 @@
+-- expect: error
+-- A log line of a megabyte would be one too many.
+error(("LEAK"):rep(250000))

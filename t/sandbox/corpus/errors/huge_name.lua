@@ -1,0 +1,2 @@
+-- expect: error
+-- source: local {{x}}*100000 = nil {{x}}*100000()

@@ -1,0 +1,5 @@
+-- expect: error
+-- message: on purpose
+coroutine.wrap(function()
+    coroutine.wrap(function() error("on purpose") end)()
+end)()

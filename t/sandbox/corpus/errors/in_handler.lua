@@ -1,0 +1,3 @@
+-- expect: ok
+-- says: false
+ngx.say((xpcall(error, function() error("again") end)))

@@ -1,0 +1,4 @@
+-- expect: error
+-- message: stack overflow
+local function f() return 1 + f() end
+f()

@@ -1,0 +1,5 @@
+-- expect: ok|error|cpu|memory|time
+local function f() return pcall(f) end
+f()
+local function g() return 1, pcall(g) end
+g()

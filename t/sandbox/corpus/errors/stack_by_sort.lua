@@ -1,0 +1,6 @@
+-- expect: ok|error|cpu|memory|time
+local function compare(a, b)
+    table.sort({ 3, 1, 2 }, compare)
+    return a < b
+end
+pcall(table.sort, { 3, 1, 2 }, compare)

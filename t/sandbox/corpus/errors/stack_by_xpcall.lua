@@ -1,0 +1,3 @@
+-- expect: ok|error|cpu|memory|time
+local function f(...) return 1, xpcall(f, f, ...) end
+f()

@@ -1,0 +1,4 @@
+-- expect: error
+-- message: on purpose
+ngx.say("LEAK")
+error("on purpose")

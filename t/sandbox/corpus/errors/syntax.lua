@@ -1,0 +1,3 @@
+-- expect: error
+-- message: unexpected symbol
+x = = 1

@@ -1,0 +1,2 @@
+-- expect: error
+-- source: x = "LEAK\q\x0a2026/01/01 00:00:00 [alert] 1#1: LEAK

@@ -1,0 +1,2 @@
+-- expect: error
+-- source: x = = {{y}}*1000000

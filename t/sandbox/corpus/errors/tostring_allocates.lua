@@ -1,0 +1,2 @@
+-- expect: error|memory
+error(setmetatable({}, { __tostring = function() return ("x"):rep(1e9) end }))

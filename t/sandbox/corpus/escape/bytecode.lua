@@ -1,0 +1,3 @@
+-- expect: error
+-- source: \x1bLJ\x02\x02\x00
+-- A file of bytecode is none of Lua.

@@ -1,0 +1,3 @@
+-- expect: cpu|error
+local i = 0LL
+while true do i = i + 1LL end

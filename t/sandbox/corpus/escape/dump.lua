@@ -1,0 +1,3 @@
+-- expect: error
+-- message: dump
+return ("").dump(function() end)

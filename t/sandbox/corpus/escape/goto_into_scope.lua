@@ -1,0 +1,2 @@
+-- expect: error
+-- source: goto inside local a = "x" ::inside:: ngx.say("LEAK", a)

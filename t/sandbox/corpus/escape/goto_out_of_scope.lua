@@ -1,0 +1,2 @@
+-- expect: error
+-- source: repeat do ::label:: end do goto label end break until false

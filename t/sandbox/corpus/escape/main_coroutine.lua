@@ -1,0 +1,5 @@
+-- expect: ok
+-- ways: file api thread
+-- says: nil
+-- The host's coroutines are out of reach.
+ngx.say(tostring(coroutine.running()))

@@ -1,0 +1,5 @@
+-- expect: ok
+-- profile: narrow
+-- says: nil nil nil nil
+-- A profile of two names: no other is there, and none can be reached by a string.
+ngx.say(tostring(pcall), " ", tostring(string), " ", tostring(_G), " ", tostring(ngx.header))

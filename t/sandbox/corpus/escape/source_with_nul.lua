@@ -1,0 +1,2 @@
+-- expect: error
+-- source: ngx.say("LEAK") \x00 ngx.say("LEAK")

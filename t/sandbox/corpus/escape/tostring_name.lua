@@ -1,0 +1,3 @@
+-- expect: ok
+local t = setmetatable({}, { __name = ("x"):rep(1000) })
+ngx.say(#tostring(t) > 0)

@@ -1,0 +1,2 @@
+-- expect: cpu|error
+return tostring(setmetatable({}, { __tostring = tostring }))

@@ -1,0 +1,3 @@
+-- expect: memory
+local s = ("x"):rep(1000000)
+return #(s .. s .. s .. s .. s .. s .. s .. s .. s .. s .. s .. s .. s .. s .. s .. s)

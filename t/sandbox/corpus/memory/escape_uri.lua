@@ -1,0 +1,3 @@
+-- expect: memory
+local s = ("%"):rep(1000)
+while true do s = ngx.escape_uri(s) end

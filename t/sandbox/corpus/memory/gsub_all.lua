@@ -1,0 +1,3 @@
+-- expect: memory|cpu
+local s = ("x"):rep(10000)
+return #s:gsub(".", s)

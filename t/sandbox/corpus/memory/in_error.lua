@@ -1,0 +1,2 @@
+-- expect: memory
+error(("x"):rep(1e9))

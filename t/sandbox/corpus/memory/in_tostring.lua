@@ -1,0 +1,5 @@
+-- expect: memory
+return tostring(setmetatable({}, { __tostring = function()
+    local t = {}
+    while true do t = { t } end
+end }))

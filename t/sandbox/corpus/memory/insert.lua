@@ -1,0 +1,3 @@
+-- expect: memory|cpu
+local t = {}
+while true do table.insert(t, t) end

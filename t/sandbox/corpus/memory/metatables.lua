@@ -1,0 +1,3 @@
+-- expect: memory
+local t = setmetatable({}, {})
+while true do t = setmetatable({}, { __index = t }) end

@@ -1,0 +1,3 @@
+-- expect: memory
+local t = {}
+for i = 1, 1e6 do t[i] = ("x"):rep(10000 + i) end

@@ -1,0 +1,2 @@
+-- expect: memory|error
+return #("x"):rep(1e6, ("y"):rep(100))

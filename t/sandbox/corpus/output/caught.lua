@@ -1,0 +1,2 @@
+-- expect: output
+while true do pcall(ngx.say, ("LEAK"):rep(10000)) end

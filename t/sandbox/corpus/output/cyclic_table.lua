@@ -1,0 +1,4 @@
+-- expect: error|output|cpu
+local t = {}
+t[1] = t
+ngx.say(t)

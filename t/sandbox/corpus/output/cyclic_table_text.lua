@@ -1,0 +1,4 @@
+-- expect: output|error
+local t = { "LEAK" }
+t[2] = t
+ngx.say(t)

@@ -1,0 +1,6 @@
+-- expect: ok
+-- ways: file
+-- says: fine
+ngx.say("fine")
+ngx.exit(200)
+ngx.say("LEAK")

@@ -1,0 +1,3 @@
+-- expect: ok|error
+-- ways: file
+ngx.exit(444)

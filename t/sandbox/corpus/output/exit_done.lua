@@ -1,0 +1,3 @@
+-- expect: error
+-- ways: file
+ngx.exit(-4)

@@ -1,0 +1,4 @@
+-- expect: ok
+-- ways: file
+-- status: 404
+ngx.exit(404)

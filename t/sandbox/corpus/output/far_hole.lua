@@ -1,0 +1,4 @@
+-- expect: output|error|cpu|time
+local t = {}
+t[2 ^ 31], t[1] = "LEAK", 1
+ngx.say(t)

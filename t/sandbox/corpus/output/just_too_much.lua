@@ -1,0 +1,2 @@
+-- expect: output
+ngx.print(("x"):rep(65537))

@@ -1,0 +1,4 @@
+-- expect: output|error|cpu|time
+local t = { "LEAK" }
+for _ = 1, 40 do t = { t, t } end
+ngx.print(t)

@@ -1,0 +1,2 @@
+-- expect: output
+ngx.print(("LEAK"):rep(100000))

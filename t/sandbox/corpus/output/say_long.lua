@@ -1,0 +1,2 @@
+-- expect: output
+while true do ngx.say(("LEAK"):rep(1000)) end

@@ -1,0 +1,4 @@
+-- expect: ok|error
+-- ways: file
+ngx.status = 99999
+ngx.say("fine")

@@ -1,0 +1,4 @@
+-- expect: ok|error
+-- ways: file
+ngx.status = 101
+ngx.say("fine")

@@ -1,0 +1,4 @@
+-- expect: error|raised
+-- ways: api thread
+-- args: coroutine
+ngx.say("LEAK", type(...))

@@ -1,0 +1,5 @@
+-- expect: error|raised
+-- ways: api thread
+-- args: cycle
+local t = ...
+for _ = 1, 1000 do t = t.t end

@@ -1,0 +1,4 @@
+-- expect: error|raised
+-- ways: api thread
+-- args: deep
+ngx.say("LEAK")

@@ -1,0 +1,4 @@
+-- expect: error|raised
+-- ways: api thread
+-- args: globals
+ngx.say("LEAK", type(...))

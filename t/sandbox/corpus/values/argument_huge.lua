@@ -1,0 +1,5 @@
+-- expect: memory|error|raised
+-- ways: api thread
+-- args: huge
+-- More than the run's memory.
+ngx.say("LEAK", #(...))

@@ -1,0 +1,4 @@
+-- expect: ok
+-- ways: api thread
+-- says: 0
+ngx.say(select("#", ...))

@@ -1,0 +1,3 @@
+-- expect: ok|error
+-- expect@api: error
+return 1LL

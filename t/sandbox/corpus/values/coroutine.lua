@@ -1,0 +1,3 @@
+-- expect: ok
+-- expect@api: error
+return coroutine.create(function() end)

@@ -1,0 +1,5 @@
+-- expect: ok
+-- expect@api: error
+local t = {}
+t.t = t
+return t

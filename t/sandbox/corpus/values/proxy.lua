@@ -1,0 +1,3 @@
+-- expect: ok
+-- returns: {}
+return setmetatable({}, { __index = function() return "LEAK" end, __metatable = false })
