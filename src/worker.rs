@@ -44,6 +44,7 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
     main.zone = Some(Zone::request(conf, "hotlua", zone_size)?);
     main.check_untrusted()?;
     let plan = hot::plan_roots(main.code_roots(), main.roots_given(), main.untrusted_directories(), zone_size)?;
+    sandbox::configured(conf, &main.profiles)?;
     plan.warnings.iter().for_each(|warning| conf.warn(warning));
     let runtime = Runtime::new(main, FAMILIES).map_err(|failure| failure.to_string())?;
     for code in &main.codes {
@@ -87,6 +88,7 @@ pub fn installed(main: &mut MainConf, workers: usize) -> Result<(), String> {
     }
     let package_path = runtime.live.vm.package_path().map_err(|failure| failure.to_string())?;
     let cycle = hot::configured(zone, &changes.settings, package_path);
+    sandbox::installed(&main.profiles);
     let wake = WAKE.with_borrow(|wake| wake.extended(workers))?;
     WAKE.set(wake.clone());
     changes.installed.set((cycle, Rc::new(wake))).map_err(|_| "the configuration was installed twice".to_owned())
@@ -98,6 +100,7 @@ pub fn started(main: &mut MainConf) -> Result<(), String> {
         return Ok(());
     };
     sandbox::set_profiles(&main.profiles);
+    sandbox::started(worker);
     if let Some(changes) = Changes::of(main)
         && let Some((cycle, wake)) = changes.installed.get().cloned()
     {

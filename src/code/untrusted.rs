@@ -16,11 +16,6 @@ impl Untrusted {
         Self { directories, files }
     }
 
-    /// The directories below which everything is untrusted.
-    pub fn directories(&self) -> &[PathBuf] {
-        &self.directories
-    }
-
     /// The innermost directory of untrusted files that a path, by its bytes alone, lies below: a tenant's symlinks must
     /// not lead out of that one.
     pub fn directory_of(&self, file: &Path) -> Option<&Path> {

@@ -41,8 +41,7 @@ impl MainConf {
             }
         }
         for template in self.package_path.iter().flat_map(|path| path.split(';')).filter(|part| !part.is_empty()) {
-            let template = super::expand_prefix(template);
-            add(prefix().join(static_directory(template.as_bytes(), b'?')));
+            add(template_directory(template));
         }
         roots
     }
@@ -74,6 +73,11 @@ impl MainConf {
 /// stays: what it leads to is for the file system to say.
 pub(super) fn plain(directory: &Path) -> PathBuf {
     directory.components().collect()
+}
+
+/// The directory that stands before the first `?` of a search path's template, absolute.
+pub(super) fn template_directory(template: &str) -> PathBuf {
+    prefix().join(static_directory(super::expand_prefix(template).as_bytes(), b'?'))
 }
 
 /// The directory that stands before the first `variable` byte: `/srv/lua/` of `/srv/lua/$1.lua`.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::nginx::{ComplexValue, Conf, Refused};
-use crate::sandbox::{Allow, Limits, Pool, Profile, closest};
+use crate::sandbox::{Allow, Limits, Place, Pool, Profile, closest};
 
 use super::MainConf;
 use super::directives::{duplicate, once};
@@ -185,6 +185,7 @@ impl Draft {
             per: self.per,
             vms: self.vms.unwrap_or(DEFAULT_VMS),
             pool: Pool::default(),
+            place: Place::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::code::{Untrusted, real, strip_root};
 
 use super::MainConf;
 use super::code::Source;
-use super::roots::plain;
+use super::roots::{plain, template_directory};
 
 impl MainConf {
     /// The directories below which every file is untrusted, each once.
@@ -56,6 +56,15 @@ impl MainConf {
             Source::Inline { .. } | Source::Variable(_) => None,
         });
         let check = self.check.iter().map(|path| ("hotlua_check".to_owned(), path.as_path()));
+        // A C library runs without any check of ours.
+        for template in self.package_cpath.iter().flat_map(|path| path.split(';')).filter(|part| !part.is_empty()) {
+            if fence.holds(&template_directory(template)) {
+                return Err(format!(
+                    "\"{template}\" of \"lua_package_cpath\" would load C libraries from where \"content_by_sandbox_file\" \
+                     runs untrusted scripts: name a directory that lies elsewhere"
+                ));
+            }
+        }
         match files.chain(check).find(|(_, path)| fence.holds(path)) {
             Some((directive, path)) => Err(format!(
                 "\"{directive} {}\" would run a sandboxed script as trusted code: \"content_by_sandbox_file\" makes the \

@@ -1,9 +1,10 @@
-//! The control location: tells what runs and asks for changes of it, as JSON. `docs/control-api.md` is the contract.
+//! The control location: tells what runs and asks for changes of it, as JSON, metrics as text. `docs/control-api.md` is the contract.
 
 mod access;
 mod arguments;
 mod change;
 mod invalidate;
+mod metrics;
 mod origin;
 mod publish;
 mod reply;

@@ -1,4 +1,4 @@
-//! Answers as JSON, the refusals among them.
+//! Answers, the refusals among them: JSON but for what another format is the custom of.
 
 use ngx::core::Status;
 use serde::Serialize;
@@ -12,6 +12,11 @@ const NO_STORE: (&str, &str) = ("Cache-Control", "no-store");
 /// Answers 200 with a value.
 pub fn ok(request: &Request, value: &impl Serialize) -> Status {
     json(request, 200, &[NO_STORE], value)
+}
+
+/// Answers 200 with text of another type.
+pub fn text(request: &Request, content_type: &str, text: &str) -> Status {
+    request.respond(200, &[NO_STORE], content_type, text.as_bytes())
 }
 
 fn json(request: &Request, status: usize, headers: &[(&str, &str)], value: &impl Serialize) -> Status {

@@ -2,11 +2,10 @@
 
 use ngx::core::Status;
 
-use crate::hot;
 use crate::nginx::Request;
 
 use super::reply::{Refusal, ok};
-use super::{arguments, invalidate, publish, rollback, told};
+use super::{arguments, invalidate, metrics, publish, rollback, told};
 
 /// One call.
 pub struct Route {
@@ -22,10 +21,11 @@ pub struct Route {
 pub const ROUTES: &[Route] = &[
     Route { method: Method::Get, name: "generations", answer: |request| tell(request, told::generations) },
     Route { method: Method::Post, name: "invalidate", answer: invalidate::answer },
+    Route { method: Method::Get, name: "metrics", answer: metrics::answer },
     Route { method: Method::Get, name: "modules", answer: |request| tell(request, told::modules) },
     Route { method: Method::Post, name: "publish", answer: publish::answer },
     Route { method: Method::Post, name: "rollback", answer: rollback::answer },
-    Route { method: Method::Get, name: "status", answer: |request| tell(request, |_| hot::status()) },
+    Route { method: Method::Get, name: "status", answer: |request| tell(request, |_| told::status()) },
 ];
 
 /// What a call does, by its method.

@@ -1,14 +1,16 @@
-//! What `GET generations` and `GET modules` answer: as `hot` tells it, with short file names and without what is not
-//! known.
+//! What `GET status`, `GET generations` and `GET modules` answer: as `hot` tells it, with short file names and without
+//! what is not known; the status also as `sandbox` tells it.
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use crate::code::strip_root;
 use crate::conf::Confs;
-use crate::hot::{self, Generation, Module, State};
+use crate::hot::{self, Generation, Module, State, Status};
 use crate::nginx::Request;
+use crate::sandbox::{self, Kind, Totals};
 
 /// The code roots and the directories of untrusted scripts, by which a file's name is shortened.
 pub struct Roots(Vec<PathBuf>);
@@ -64,6 +66,49 @@ pub struct ModuleAnswer {
     reason: Option<String>,
 }
 
+/// The status.
+#[derive(Serialize)]
+pub struct StatusAnswer {
+    #[serde(flatten)]
+    hot: Status,
+    sandbox: Vec<ProfileAnswer>,
+}
+
+/// What one profile's scripts have come to.
+struct ProfileAnswer(Totals);
+
+impl Serialize for ProfileAnswer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Totals { profile, ok, ended, instructions, slices, created, evicted, replaced, vms, waiting, paused } =
+            &self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("profile", profile)?;
+        map.serialize_entry("ok", ok)?;
+        for (kind, runs) in Kind::ALL.iter().zip(ended) {
+            map.serialize_entry(kind.name(), runs)?;
+        }
+        for (name, figure) in [
+            ("vms", vms),
+            ("waiting", waiting),
+            ("paused", paused),
+            ("instructions", instructions),
+            ("slices", slices),
+            ("vms_created", created),
+            ("vms_evicted", evicted),
+            ("vms_replaced", replaced),
+        ] {
+            map.serialize_entry(name, figure)?;
+        }
+        map.end()
+    }
+}
+
+/// What runs.
+pub fn status() -> StatusAnswer {
+    let sandbox = sandbox::totals().into_iter().map(ProfileAnswer).collect();
+    StatusAnswer { hot: hot::status(), sandbox }
+}
+
 /// Every generation, newest first.
 pub fn generations(request: &Request) -> Vec<GenerationAnswer> {
     let roots = Roots::of(request);
@@ -109,6 +154,37 @@ mod tests {
         ] {
             assert_eq!(roots().shorten(file.to_owned()), want, "{file}");
         }
+    }
+
+    #[test]
+    fn the_status_tells_of_the_sandbox_too() {
+        let worker = hot::Worker { pid: 7, generation: 3, pinned: [(2, 1)].into(), ..hot::Worker::default() };
+        let hot = Status { generation: 3, workers: vec![worker], ..Status::default() };
+        let json = |sandbox| serde_json::to_string(&StatusAnswer { hot: hot.clone(), sandbox }).unwrap();
+        let start = concat!(
+            r#"{"generation":3,"candidate":null,"#,
+            r#""workers":[{"pid":7,"slot":0,"generation":3,"pinned":{"2":1},"modules":0}],"#,
+            r#""roots":[],"zone":{"size":0,"used":0},"last_error":null,"sandbox":"#
+        );
+        assert_eq!(json(Vec::new()), format!("{start}[]}}"));
+        let totals = Totals {
+            profile: "te\"nants".into(),
+            ok: 12,
+            ended: [1, 2, 3, 4, 5],
+            instructions: 6,
+            slices: 7,
+            created: 8,
+            evicted: 9,
+            replaced: 10,
+            vms: 11,
+            waiting: 13,
+            paused: 14,
+        };
+        let told = concat!(
+            r#"{"profile":"te\"nants","ok":12,"cpu":1,"time":2,"memory":3,"output":4,"error":5,"vms":11,"waiting":13,"#,
+            r#""paused":14,"instructions":6,"slices":7,"vms_created":8,"vms_evicted":9,"vms_replaced":10}"#
+        );
+        assert_eq!(json(vec![ProfileAnswer(totals)]), format!("{start}[{told}]}}"));
     }
 
     #[test]

@@ -109,11 +109,13 @@ pub(super) fn begin(store: Store, settings: &Settings, package_path: String) {
             let number = store.count(Word::Next);
             if is_first {
                 // nginx exits where this fails, which at a reload would end a server that runs.
+                store.count_activated(&order.change.what);
                 store.store(Word::Active, number);
                 let text =
                     format!("the code roots cannot be taken whole, files are read when they are needed: {refused}");
                 log_cycle(Level::Alert, text.as_bytes());
             } else {
+                store.count(Word::Rejected);
                 let active = store.load(Word::Active);
                 let text = format!(
                     "nginx was reloaded, but its code is rejected: {refused}; generation {active} stays active"
@@ -134,6 +136,7 @@ pub(super) fn begin(store: Store, settings: &Settings, package_path: String) {
 fn activate(store: &Store, change: &Change, offer: Offer, keep: usize) {
     log_left_out(offer.left_out.as_deref().unwrap_or_default());
     store.locked(|shelf| {
+        store.count_activated(&change.what);
         store.store(Word::Active, offer.number);
         store.store(Word::Untrusted, offer.untrusted);
         log_full(shelf.settle(keep));

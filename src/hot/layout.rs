@@ -19,6 +19,12 @@ pub(super) enum Word {
     Watcher = 5,
     /// Bytes that the names of untrusted files take in a list of the active generation's files.
     Untrusted = 6,
+    /// How many generations were activated.
+    Activated = 7,
+    /// How many candidates were rejected.
+    Rejected = 8,
+    /// How many of the generations that were activated are rollbacks.
+    RolledBack = 9,
     /// Block: [`Manifest`] of the active generation.
     Manifest = 16,
     /// Block: [`Manifest`] of the candidate, or of the active generation where its publisher died right after.

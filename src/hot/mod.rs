@@ -43,7 +43,7 @@ use store::{SlotWord, Store, Word};
 use watcher::Watcher;
 
 pub use begin::plan_roots;
-pub use report::{Change, Generation, Module, Named, Published, Refused, State, Status, What, Worker};
+pub use report::{Change, Generation, Module, Named, Published, Refused, State, Status, Totals, What, Worker};
 
 /// What scripts get of it.
 pub const FAMILIES: &[Family] = &[api::FAMILY];
@@ -150,6 +150,11 @@ pub fn publish(change: Change, done: impl FnOnce(Result<Published, Refused>) + '
 /// What `GET status` answers.
 pub fn status() -> Status {
     HOT.with(|hot| hot.get().map(Hot::status)).unwrap_or_default()
+}
+
+/// How many changes there were.
+pub fn totals() -> Totals {
+    HOT.with(|hot| hot.get().map(|hot| hot.store.totals())).unwrap_or_default()
 }
 
 /// Every generation that is told of, newest first.

@@ -284,7 +284,7 @@ impl Publisher {
     /// Activates or rejects the candidate.
     fn decide(&self, change: Change, done: Done, offer: Offer, outcome: Result<Vec<String>, Refused>) {
         let number = offer.number;
-        let activated = outcome.and_then(|reloaded| match self.activate(&offer) {
+        let activated = outcome.and_then(|reloaded| match self.activate(&offer, &change) {
             Ok(()) => Ok(reloaded),
             Err(error) => Err(Refused::rejected(&error)),
         });
@@ -314,11 +314,12 @@ impl Publisher {
     }
 
     /// The store that flips every worker.
-    fn activate(&self, offer: &Offer) -> Result<(), String> {
+    fn activate(&self, offer: &Offer, change: &Change) -> Result<(), String> {
         self.store.locked(|shelf| {
             if !self.store.has_turn() {
                 return Err(RELOADED.to_owned());
             }
+            self.store.count_activated(&change.what);
             self.store.store(Word::Active, offer.number);
             self.store.store(Word::Untrusted, offer.untrusted);
             // Each worker tells anew what it has loaded.
@@ -344,8 +345,12 @@ impl Publisher {
             // Those that are rejected are told of long after; their lists must not fill the zone.
             let changed = offer.changed.iter().take(CHANGED_TOLD).cloned().collect();
             let rejected = rejection(number, change, changed, refused);
-            // In its place: a reload of nginx may have told of a later one.
-            match history.iter_mut().find(|generation| generation.generation == number) {
+            // In its place: a reload of nginx may have told of a later one, and of this one's rejection.
+            let told = history.iter_mut().find(|generation| generation.generation == number);
+            if told.as_ref().is_none_or(|told| told.state != State::Rejected) {
+                self.store.count(Word::Rejected);
+            }
+            match told {
                 Some(told) => *told = rejected,
                 None => history.push(rejected),
             }
@@ -357,6 +362,7 @@ impl Publisher {
     fn refuse(&self, change: &Change, done: Done, refused: Refused) {
         if matches!(refused, Refused::Rejected { .. }) {
             let number = self.store.count(Word::Next);
+            self.store.count(Word::Rejected);
             log_cycle(Level::Err, format!("candidate {number} was rejected: {refused}").as_bytes());
             let told = self.store.change_history(|history| {
                 history.push(rejection(number, change, Vec::new(), &refused));

@@ -163,6 +163,17 @@ pub struct Zone {
     pub used: usize,
 }
 
+/// How many changes there were since nginx started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Generations that were activated, rollbacks among them.
+    pub activated: u64,
+    /// Candidates that were rejected.
+    pub rejected: u64,
+    /// Rollbacks that were activated.
+    pub rolled_back: u64,
+}
+
 /// One generation, in the list of them. The zone keeps it encoded by the places of its fields, so none may be skipped.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Generation {

@@ -6,7 +6,7 @@ use crate::nginx::{Block, SHARED, Zone, ZoneFull, pid};
 
 use super::layout::{SLOTS, slot_word};
 use super::record::{Manifest, Pinned, Report};
-use super::report::{Generation, Refused, State};
+use super::report::{Generation, Refused, State, Totals, What};
 use super::shelf::Shelf;
 
 pub(super) use super::layout::{SlotWord, Word};
@@ -46,6 +46,20 @@ impl Store {
     /// Counts a word up and returns what it was before.
     pub fn count(&self, word: Word) -> u64 {
         self.0.word(word as usize).fetch_add(1, SHARED)
+    }
+
+    /// Counts a generation that is activated: where the store to [`Word::Active`] is, under the same lock.
+    pub fn count_activated(&self, what: &What) {
+        self.count(Word::Activated);
+        if matches!(what, What::Rollback(_)) {
+            self.count(Word::RolledBack);
+        }
+    }
+
+    pub fn totals(&self) -> Totals {
+        let [activated, rejected, rolled_back] =
+            [Word::Activated, Word::Rejected, Word::RolledBack].map(|word| self.load(word));
+        Totals { activated, rejected, rolled_back }
     }
 
     pub fn slot(&self, slot: usize, word: SlotWord) -> u64 {

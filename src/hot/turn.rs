@@ -63,6 +63,7 @@ fn recover(store: &Store, keep: usize) {
             if generation.generation != active {
                 generation.state = State::Rejected;
                 generation.error = Some("its publisher ended".into());
+                store.count(Word::Rejected);
                 lost = true;
             }
         }

@@ -32,7 +32,12 @@ impl Script for Pinned {
     }
 
     fn source(&self) -> Result<Vec<u8>, String> {
-        script_source(&self.0, &self.1).map(|source| source.text.to_vec()).map_err(|error| error.to_string())
+        let source = script_source(&self.0, &self.1).map_err(|error| error.to_string())?;
+        if source.hash != self.1.hash {
+            // Only one that no generation has: what is compiled must be what its key says.
+            return Err(format!("the script \"{}\" was changed while it was read", self.1.file));
+        }
+        Ok(source.text.to_vec())
     }
 }
 

@@ -9,7 +9,9 @@ use rustc_hash::FxBuildHasher;
 use crate::ffi::{Contained, IDLE};
 use crate::vm::{Completion, Operation};
 
-use super::allow::{Allow, Variable};
+use super::allow::Variable;
+use super::counters::{Gauged, vm_created, vm_evicted, vm_replaced};
+use super::profile::Profile;
 
 /// Who a VM belongs to: the value of `per`; empty where there is none.
 pub type Tenant = Rc<[u8]>;
@@ -18,6 +20,13 @@ pub type Tenant = Rc<[u8]>;
 /// others find one.
 const SHARE: usize = 4;
 
+/// A VM that is counted.
+pub struct Kept {
+    /// The VM.
+    pub vm: Contained,
+    _counted: Gauged,
+}
+
 /// The VMs of a profile.
 #[derive(Default)]
 pub struct Pool(RefCell<State>);
@@ -25,7 +34,7 @@ pub struct Pool(RefCell<State>);
 #[derive(Default)]
 struct State {
     /// Idle ones, the least recently used first.
-    idle: BTreeMap<u64, (Tenant, Contained)>,
+    idle: BTreeMap<u64, (Tenant, Kept)>,
     /// Where a tenant's idle ones are, the last used last.
     of_tenant: HashMap<Tenant, Vec<u64>, FxBuildHasher>,
     /// How many run, in all and by tenant.
@@ -35,22 +44,10 @@ struct State {
     next: u64,
 }
 
-/// What a VM is asked for by.
-pub struct Wanted<'p> {
-    /// The names that its scripts find.
-    pub allow: &'p Allow,
-    /// Bytes that a run may take.
-    pub memory: usize,
-    /// The most VMs of the profile.
-    pub most: usize,
-    /// The profile tells tenants apart.
-    pub per_tenant: bool,
-}
-
 /// A VM, as long as its script runs.
 pub struct Lease {
     /// The VM; none once it was given back.
-    pub vm: Option<Contained>,
+    pub vm: Option<Kept>,
     tenant: Tenant,
 }
 
@@ -68,18 +65,19 @@ impl Pool {
     ///
     /// # Errors
     /// Text: there is no memory for a VM.
-    pub fn take(&self, tenant: &Tenant, wanted: &Wanted<'_>) -> Result<Taken, String> {
+    pub fn take(&self, tenant: &Tenant, profile: &Profile) -> Result<Taken, String> {
         let mut state = self.0.borrow_mut();
-        if !state.may_run(tenant, wanted) {
+        if !state.may_run(tenant, profile) {
             return Ok(Taken::Busy);
         }
         let vm = match state.take_idle(tenant) {
             Some(vm) => vm,
             None => {
-                if state.running + state.idle.len() >= wanted.most {
+                if state.running + state.idle.len() >= profile.vms {
                     state.evict();
+                    vm_evicted(profile);
                 }
-                open(wanted)?
+                open(profile)?
             }
         };
         state.running += 1;
@@ -96,36 +94,33 @@ impl Pool {
     }
 
     /// Gives a VM back: one that is to be used again, or (None) only its place.
-    pub fn give_back(&self, mut lease: Lease, wanted: &Wanted<'_>) {
-        let vm = lease.vm.take().filter(|vm| vm.used() <= IDLE);
+    pub fn give_back(&self, mut lease: Lease, profile: &Profile) {
+        let vm = lease.vm.take().filter(|kept| kept.vm.used() <= IDLE);
+        if vm.is_none() {
+            vm_replaced(profile);
+        }
         let mut state = self.0.borrow_mut();
         state.put(&lease.tenant, vm);
         drop(state);
-        self.wake_next(wanted);
+        self.wake_next(profile);
     }
 
     /// Wakes the first that waits and may run now.
-    pub fn wake_next(&self, wanted: &Wanted<'_>) {
-        let next = self.0.borrow_mut().next_waiting(wanted);
+    pub fn wake_next(&self, profile: &Profile) {
+        let next = self.0.borrow_mut().next_waiting(profile);
         if let Some(next) = next {
             next.done();
         }
     }
-
-    /// How many VMs there are: idle and running.
-    pub fn count(&self) -> usize {
-        let state = self.0.borrow();
-        state.idle.len() + state.running
-    }
 }
 
 impl State {
-    fn may_run(&self, tenant: &Tenant, wanted: &Wanted<'_>) -> bool {
-        let share = if wanted.per_tenant { wanted.most.div_ceil(SHARE) } else { wanted.most };
-        self.running < wanted.most && self.running_of.get(tenant).is_none_or(|&running| running < share)
+    fn may_run(&self, tenant: &Tenant, profile: &Profile) -> bool {
+        let share = if profile.per.is_some() { profile.vms.div_ceil(SHARE) } else { profile.vms };
+        self.running < profile.vms && self.running_of.get(tenant).is_none_or(|&running| running < share)
     }
 
-    fn take_idle(&mut self, tenant: &Tenant) -> Option<Contained> {
+    fn take_idle(&mut self, tenant: &Tenant) -> Option<Kept> {
         let places = self.of_tenant.get_mut(tenant)?;
         let place = places.pop()?;
         if places.is_empty() {
@@ -145,7 +140,7 @@ impl State {
         }
     }
 
-    fn put(&mut self, tenant: &Tenant, vm: Option<Contained>) {
+    fn put(&mut self, tenant: &Tenant, vm: Option<Kept>) {
         self.running -= 1;
         if let Some(running) = self.running_of.get_mut(tenant) {
             *running -= 1;
@@ -161,15 +156,15 @@ impl State {
     }
 
     /// Takes out the first that waits and may run now; those who have gone are passed over.
-    fn next_waiting(&mut self, wanted: &Wanted<'_>) -> Option<Completion> {
+    fn next_waiting(&mut self, profile: &Profile) -> Option<Completion> {
         self.waiting.retain(|(_, completion)| completion.is_waited_for());
-        let at = (0..self.waiting.len()).find(|&at| self.may_run(&self.waiting[at].0, wanted))?;
+        let at = (0..self.waiting.len()).find(|&at| self.may_run(&self.waiting[at].0, profile))?;
         self.waiting.remove(at).map(|(_, completion)| completion)
     }
 }
 
-fn open(wanted: &Wanted<'_>) -> Result<Contained, String> {
-    let variables = wanted.allow.variables.clone();
+fn open(profile: &Profile) -> Result<Kept, String> {
+    let variables = profile.allow.variables.clone();
     let allows = move |name: &[u8]| {
         let name = name.to_ascii_lowercase();
         variables.iter().any(|variable| match variable {
@@ -177,9 +172,10 @@ fn open(wanted: &Wanted<'_>) -> Result<Contained, String> {
             Variable::Prefix(prefix) => name.starts_with(prefix.as_bytes()),
         })
     };
-    let mut names: Vec<&str> = wanted.allow.names.to_vec();
-    if !wanted.allow.variables.is_empty() {
+    let mut names: Vec<&str> = profile.allow.names.to_vec();
+    if !profile.allow.variables.is_empty() {
         names.push("ngx.var");
     }
-    Contained::open(&names, Box::new(allows), wanted.memory)
+    let vm = Contained::open(&names, Box::new(allows), profile.limits.memory)?;
+    Ok(Kept { vm, _counted: vm_created(profile) })
 }

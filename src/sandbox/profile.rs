@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::nginx::{ComplexValue, Request};
 
 use super::allow::Allow;
+use super::counters::Place;
 use super::pool::{Pool, Tenant};
 
 /// A profile, as nginx.conf gives it.
@@ -23,6 +24,8 @@ pub struct Profile {
     pub vms: usize,
     /// This process's VMs.
     pub pool: Pool,
+    /// Where it is counted.
+    pub place: Place,
 }
 
 impl Profile {

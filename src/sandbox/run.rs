@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::ffi::{Advance, Budget, Contained, Ended, Kind, Uncrossable, Value};
 use crate::vm::Operation;
 
-use super::counters::count;
-use super::pool::{Lease, Taken, Tenant, Wanted};
+use super::counters::{count, paused, sliced, spent, waiting};
+use super::pool::{Lease, Taken, Tenant};
 use super::profile::{Limits, Profile};
 use super::queue;
 use super::script::Script;
@@ -73,6 +73,10 @@ impl Verdict {
             text =
                 text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() }).collect();
         }
+        if text.len() > LOGGED {
+            text.truncate(text.floor_char_boundary(LOGGED));
+            text.push_str("...");
+        }
         text
     }
 }
@@ -110,19 +114,19 @@ impl Run {
 
     /// Compiles the script, so that what is wrong with it is known before it runs.
     pub fn compiles(&self) -> Result<(), Verdict> {
-        let mut lease = match self.profile.pool.take(&self.tenant, &self.profile.wanted()).map_err(error)? {
+        let mut lease = match self.profile.pool.take(&self.tenant, &self.profile).map_err(error)? {
             // A first run will tell.
             Taken::Busy => return Ok(()),
             Taken::Vm(lease) => lease,
         };
         let loaded = match lease.vm.as_mut() {
-            Some(vm) => self.load(vm),
+            Some(kept) => self.load(&mut kept.vm),
             None => Ok(()),
         };
         if loaded.as_ref().is_err_and(|verdict| verdict.kind != Kind::Error) {
             lease.vm = None;
         }
-        self.profile.pool.give_back(lease, &self.profile.wanted());
+        self.profile.pool.give_back(lease, &self.profile);
         loaded
     }
 
@@ -140,12 +144,14 @@ impl Run {
         let slice = if self.lease.borrow().is_some() { SLICE } else { FIRST };
         match self.begun() {
             Ok(true) => {}
-            Ok(false) => return Progress::Turn(self.profile.pool.wait(&self.tenant, self.gives_up())),
+            Ok(false) => {
+                return Progress::Turn(self.profile.pool.wait(&self.tenant, (self.gives_up(), waiting(&self.profile))));
+            }
             Err(verdict) => return self.over(Err(verdict)),
         }
         match self.step(slice) {
             Some(result) => self.over(result),
-            None => Progress::Turn(queue::turn(self.ran.get(), self.gives_up())),
+            None => Progress::Turn(queue::turn(self.ran.get(), (self.gives_up(), paused(&self.profile)))),
         }
     }
 
@@ -169,13 +175,13 @@ impl Run {
         if self.lease.borrow().is_some() {
             return Ok(true);
         }
-        let lease = match self.profile.pool.take(&self.tenant, &self.profile.wanted()).map_err(error)? {
+        let lease = match self.profile.pool.take(&self.tenant, &self.profile).map_err(error)? {
             Taken::Busy => return Ok(false),
             Taken::Vm(lease) => lease,
         };
         let mut slot = self.lease.borrow_mut();
-        let Some(vm) = slot.insert(lease).vm.as_mut() else { return Ok(false) };
-        self.begin(vm)?;
+        let Some(kept) = slot.insert(lease).vm.as_mut() else { return Ok(false) };
+        self.begin(&mut kept.vm)?;
         Ok(true)
     }
 
@@ -194,7 +200,8 @@ impl Run {
     /// Runs for about `slice`. None: it is not over.
     fn step(&self, slice: Duration) -> Option<Result<Made, Verdict>> {
         let mut lease = self.lease.borrow_mut();
-        let vm = lease.as_mut()?.vm.as_mut()?;
+        let vm = &mut lease.as_mut()?.vm.as_mut()?.vm;
+        sliced(&self.profile);
         let advance = vm.step(slice);
         self.ran.set(vm.ran());
         match advance {
@@ -212,6 +219,9 @@ impl Run {
     fn ended(&self, result: &Result<Made, Verdict>) {
         let kind = result.as_ref().err().map(|verdict| verdict.kind);
         count(&self.profile, kind);
+        if let Some(kept) = self.lease.borrow().as_ref().and_then(|lease| lease.vm.as_ref()) {
+            spent(&self.profile, kept.vm.spent());
+        }
         self.let_go(matches!(kind, None | Some(Kind::Error)));
     }
 
@@ -223,14 +233,14 @@ impl Run {
     fn let_go(&self, reusable: bool) {
         let Some(mut lease) = self.lease.take() else {
             // It may have been woken for a VM that it does not take now.
-            self.profile.pool.wake_next(&self.profile.wanted());
+            self.profile.pool.wake_next(&self.profile);
             return;
         };
         match &mut lease.vm {
-            Some(vm) if reusable => vm.end(),
-            vm => *vm = None,
+            Some(kept) if reusable => kept.vm.end(),
+            kept => *kept = None,
         }
-        self.profile.pool.give_back(lease, &self.profile.wanted());
+        self.profile.pool.give_back(lease, &self.profile);
     }
 
     /// The file or name that logs show.
@@ -262,12 +272,6 @@ impl Drop for GivesUp {
         if self.run.advanced.get() == self.advanced {
             self.run.let_go(false);
         }
-    }
-}
-
-impl Profile {
-    fn wanted(&self) -> Wanted<'_> {
-        Wanted { allow: &self.allow, memory: self.limits.memory, most: self.vms, per_tenant: self.per.is_some() }
     }
 }
 

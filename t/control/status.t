@@ -9,7 +9,7 @@ add_block_preprocessor(sub {
 });
 
 our $status = '\A\{"generation":\d+,"candidate":(?:null|\d+),"workers":\[.*\],"roots":\[.*\],'
-    . '"zone":\{"size":\d+,"used":\d+\},"last_error":(?:null|".*")\}\n\z';
+    . '"zone":\{"size":\d+,"used":\d+\},"last_error":(?:null|".*"),"sandbox":\[\]\}\n\z';
 
 no_shuffle();
 run_tests();

@@ -319,6 +319,8 @@ subtest 'nginx -t' => sub {
         ['init_worker', 'hotlua_root %ROOT%/code; init_worker_by_lua_file %ROOT%/away/y.lua;', $sandbox->('away/$1.lua'), $runs],
         ['the check', 'hotlua_root %ROOT%/code; hotlua_check %ROOT%/away/y.lua;', $sandbox->('away/$1.lua'),
             qr/"hotlua_check .*y\.lua" would run a sandboxed script/],
+        ['C libraries', 'hotlua_root %ROOT%/code; lua_package_cpath "%ROOT%/away/lib/?.so;;";', $sandbox->('away/$1.lua'),
+            qr/"lua_package_cpath" would load C libraries/],
         ['one file for both', 'hotlua_root %ROOT%/code;',
             'location /h { content_by_lua_file %ROOT%/away/y.lua; }' . $sandbox->('away/y.lua'), $runs],
         ['one file beside', 'hotlua_root %ROOT%/code;',

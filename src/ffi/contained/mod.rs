@@ -16,9 +16,8 @@ mod switch;
 mod value;
 mod vm;
 
-pub use host::AllowsVariable;
 pub use value::{Allowance, Uncrossable, Value};
-pub use vm::{Advance, Budget, Contained, Ended, IDLE, SOURCE, ScriptKey};
+pub use vm::{Advance, Budget, Contained, Ended, IDLE, ScriptKey};
 
 /// What ended a run before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -384,15 +384,6 @@ impl Contained {
         });
     }
 
-    /// Collects all garbage: some milliseconds for megabytes.
-    pub fn collect(&mut self) {
-        self.grant();
-        let _ = self.protected(|state| {
-            // SAFETY: in a protected call.
-            unsafe { ffi::lua_gc(state, ffi::LUA_GCCOLLECT, 0) };
-        });
-    }
-
     /// Where the run is: its innermost function that is the script's own.
     fn place(&self) -> Option<String> {
         let thread = self.host.current.get();
