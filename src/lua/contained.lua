@@ -426,6 +426,7 @@ for i = 1, #names do
     elseif req then
         ngx_fields, req_fields = ngx_fields or {}, req_fields or {}
         req_fields[req] = value
+        ngx_fields.req = true
     elseif library == "ngx" then
         ngx_fields = ngx_fields or {}
         ngx_fields[leaf] = value
@@ -445,30 +446,66 @@ methods = getmetatable("")
 methods.__index = clone(libraries.string or {})
 methods.__metatable = false
 
-local own_globals, header, variables = globals._G, ngx_fields and ngx_fields.header, ngx_fields and ngx_fields.var
 local VARIABLES = {
     __index = prim.variable,
     __newindex = function() error("ngx.var is read-only in a sandbox", 2) end,
     __metatable = false,
 }
 
--- The globals of a run, and its ngx.
-return function()
-    if seeded then
-        randomseed(prim.random())
-        seeded = false
+local function fresh_seed()
+    randomseed(prim.random())
+    seeded = false
+end
+
+-- The fields of a library that a source asks for, as a table that is copied for each run; `all` where the library is
+-- asked for in any other way than `library.field`. What is left out cannot be missed: nothing else names it.
+local function asked_for(source, library, all)
+    local fields, at = {}, 1
+    while true do
+        local from, to = find(source, "%f[%w_]" .. library .. "%f[^%w_]", at)
+        if not from then return fields end
+        local field = match(source, "^%.([%a_][%w_]*)", to + 1)
+        if not field then return all end
+        fields[field] = all[field]
+        at = to + 1
     end
-    local env = clone(globals)
-    if own_globals then env._G = env end
+end
+
+-- Makes what gives a script's runs their globals. A global is found by its name in the source alone, so what is not
+-- named there need not be copied; by `_G` all of it is found.
+return function(source)
+    local all = find(source, "_G", 1, true)
+    local function is_named(name) return all or find(source, name, 1, true) end
+    local own, used, used_names = {}, {}, {}
+    for name, value in pairs(globals) do
+        if is_named(name) then own[name] = value end
+    end
     for i = 1, #library_names do
         local name = library_names[i]
-        env[name] = clone(libraries[name])
+        if is_named(name) then
+            used_names[#used_names + 1] = name
+            used[#used + 1] = all and libraries[name] or asked_for(source, name, libraries[name])
+            -- The copy is as large as it will be.
+            own[name] = true
+        end
     end
-    if not ngx_fields then return env end
-    local ngx = clone(ngx_fields)
-    if header then ngx.header = {} end
-    if variables then ngx.var = setmetatable({}, VARIABLES) end
-    if req_fields then ngx.req = clone(req_fields) end
-    env.ngx = ngx
-    return env, ngx
+    local count = #used
+    local fields = ngx_fields and is_named("ngx") and (all and ngx_fields or asked_for(source, "ngx", ngx_fields))
+    if fields then own.ngx = true end
+    local header, variables, methods = fields and fields.header, fields and fields.var, fields and fields.req
+
+    -- The globals of a run, and its ngx.
+    return function()
+        if seeded then fresh_seed() end
+        local env = clone(own)
+        if own._G then env._G = env end
+        for i = 1, count do env[used_names[i]] = clone(used[i]) end
+        if not fields then return env end
+        local ngx = clone(fields)
+        if header then ngx.header = {} end
+        if variables then ngx.var = setmetatable({}, VARIABLES) end
+        if methods then ngx.req = clone(req_fields) end
+        env.ngx = ngx
+        return env, ngx
+    end
 end

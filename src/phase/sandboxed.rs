@@ -132,7 +132,7 @@ fn go_on(request: &Request, run: Rc<Run>, wake: Option<Rc<Posted>>) -> Status {
     let progress = run.advance();
     drop(scope);
     let operation = match progress {
-        Progress::Over(Ok(made)) => return respond(request, &run, made),
+        Progress::Over(Ok(made)) => return respond(request, &run, &made),
         Progress::Over(Err(verdict)) => return refused(request, &run, &verdict),
         Progress::Turn(operation) => operation,
     };
@@ -156,8 +156,8 @@ fn woken(request: &Request) {
 }
 
 /// The end of a script that ended well.
-fn respond(request: &Request, run: &Run, mut made: Made) -> Status {
-    if let Err(why) = deliver(request, &mut made) {
+fn respond(request: &Request, run: &Run, made: &Made) -> Status {
+    if let Err(why) = deliver(request, made) {
         log(request, run.profile(), run.file(), &format!("error: {why}"));
         return if request.output_begun() { Status::NGX_ERROR } else { Status(run.profile().status as isize) };
     }

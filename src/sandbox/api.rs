@@ -125,8 +125,8 @@ fn outcome(lua: &Lua, running: AnyUserData) -> mlua::Result<MultiValue> {
     let running = running.borrow::<Running>()?;
     let over = running.over.take();
     let made = match over {
-        Some(Ok(mut made)) => {
-            let delivered = current(|request| deliver(request, &mut made));
+        Some(Ok(made)) => {
+            let delivered = current(|request| deliver(request, &made));
             match delivered {
                 Some(Err(why)) => Err((why, "error")),
                 None if made.says_something() => Err(("no request takes what the script put out".to_owned(), "error")),

@@ -33,8 +33,10 @@ pub struct Pool(RefCell<State>);
 
 #[derive(Default)]
 struct State {
-    /// Idle ones, the least recently used first.
-    idle: BTreeMap<u64, (Tenant, Kept)>,
+    /// The idle one that was used last: mostly it is the next that is wanted.
+    last: Option<(Tenant, Box<Kept>)>,
+    /// The other idle ones, the least recently used first.
+    idle: BTreeMap<u64, (Tenant, Box<Kept>)>,
     /// Where a tenant's idle ones are, the last used last.
     of_tenant: HashMap<Tenant, Vec<u64>, FxBuildHasher>,
     /// How many run, in all and by tenant.
@@ -47,7 +49,7 @@ struct State {
 /// A VM, as long as its script runs.
 pub struct Lease {
     /// The VM; none once it was given back.
-    pub vm: Option<Kept>,
+    pub vm: Option<Box<Kept>>,
     tenant: Tenant,
 }
 
@@ -73,7 +75,7 @@ impl Pool {
         let vm = match state.take_idle(tenant) {
             Some(vm) => vm,
             None => {
-                if state.running + state.idle.len() >= profile.vms {
+                if state.running + state.idle.len() + usize::from(state.last.is_some()) >= profile.vms {
                     state.evict();
                     vm_evicted(profile);
                 }
@@ -81,7 +83,9 @@ impl Pool {
             }
         };
         state.running += 1;
-        *state.running_of.entry(Rc::clone(tenant)).or_default() += 1;
+        if profile.per.is_some() {
+            *state.running_of.entry(Rc::clone(tenant)).or_default() += 1;
+        }
         Ok(Taken::Vm(Lease { vm: Some(vm), tenant: Rc::clone(tenant) }))
     }
 
@@ -120,7 +124,10 @@ impl State {
         self.running < profile.vms && self.running_of.get(tenant).is_none_or(|&running| running < share)
     }
 
-    fn take_idle(&mut self, tenant: &Tenant) -> Option<Kept> {
+    fn take_idle(&mut self, tenant: &Tenant) -> Option<Box<Kept>> {
+        if let Some((_, kept)) = self.last.take_if(|(last, _)| last == tenant) {
+            return Some(kept);
+        }
         let places = self.of_tenant.get_mut(tenant)?;
         let place = places.pop()?;
         if places.is_empty() {
@@ -131,7 +138,10 @@ impl State {
 
     /// Drops the least recently used idle VM.
     fn evict(&mut self) {
-        let Some((place, (tenant, _))) = self.idle.pop_first() else { return };
+        let Some((place, (tenant, _))) = self.idle.pop_first() else {
+            self.last = None;
+            return;
+        };
         if let Some(places) = self.of_tenant.get_mut(&tenant) {
             places.retain(|&other| other != place);
             if places.is_empty() {
@@ -140,7 +150,7 @@ impl State {
         }
     }
 
-    fn put(&mut self, tenant: &Tenant, vm: Option<Kept>) {
+    fn put(&mut self, tenant: &Tenant, vm: Option<Box<Kept>>) {
         self.running -= 1;
         if let Some(running) = self.running_of.get_mut(tenant) {
             *running -= 1;
@@ -149,10 +159,11 @@ impl State {
             }
         }
         let Some(vm) = vm else { return };
+        let Some((tenant, vm)) = self.last.replace((Rc::clone(tenant), vm)) else { return };
         let place = self.next;
         self.next += 1;
-        self.of_tenant.entry(Rc::clone(tenant)).or_default().push(place);
-        self.idle.insert(place, (Rc::clone(tenant), vm));
+        self.of_tenant.entry(Rc::clone(&tenant)).or_default().push(place);
+        self.idle.insert(place, (tenant, vm));
     }
 
     /// Takes out the first that waits and may run now; those who have gone are passed over.
@@ -163,7 +174,7 @@ impl State {
     }
 }
 
-fn open(profile: &Profile) -> Result<Kept, String> {
+fn open(profile: &Profile) -> Result<Box<Kept>, String> {
     let variables = profile.allow.variables.clone();
     let allows = move |name: &[u8]| {
         let name = name.to_ascii_lowercase();
@@ -177,5 +188,5 @@ fn open(profile: &Profile) -> Result<Kept, String> {
         names.push("ngx.var");
     }
     let vm = Contained::open(&names, Box::new(allows), profile.limits.memory)?;
-    Ok(Kept { vm, _counted: vm_created(profile) })
+    Ok(Box::new(Kept { vm, _counted: vm_created(profile) }))
 }

@@ -1,5 +1,6 @@
 //! What a script may touch and spend: one `hotlua_sandbox` block.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::nginx::{ComplexValue, Request};
@@ -28,10 +29,18 @@ pub struct Profile {
     pub place: Place,
 }
 
+thread_local! {
+    /// Whom the scripts of a profile without `per` run for.
+    static NOBODY: Tenant = Rc::new([]);
+}
+
 impl Profile {
     /// Whose script runs for a request.
     pub fn tenant(&self, request: &Request) -> Tenant {
-        self.per.as_ref().and_then(|per| per.evaluate(request)).unwrap_or_default().into()
+        match &self.per {
+            Some(per) => per.evaluate(request).unwrap_or_default().into(),
+            None => NOBODY.with(Rc::clone),
+        }
     }
 }
 

@@ -98,7 +98,7 @@ fn is_token(name: &str) -> bool {
 ///
 /// # Errors
 /// Text: the response does not take it (any more).
-pub fn deliver(request: &Request, made: &mut Made) -> Result<(), String> {
+pub fn deliver(request: &Request, made: &Made) -> Result<(), String> {
     for (name, values) in &made.header {
         for (number, value) in values.iter().enumerate() {
             match request.set_response_header(name.as_bytes(), true, value, number > 0) {
@@ -114,7 +114,7 @@ pub fn deliver(request: &Request, made: &mut Made) -> Result<(), String> {
     if made.output.is_empty() {
         return Ok(());
     }
-    request.print(&std::mem::take(&mut made.output)).map_err(|error| error.to_string())
+    request.print(&made.output).map_err(|error| error.to_string())
 }
 
 impl Made {

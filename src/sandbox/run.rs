@@ -21,6 +21,14 @@ const LOGGED: usize = 512;
 /// What each turn allows.
 const SLICE: Duration = Duration::from_millis(1);
 
+/// The largest buffer that is kept for the next run, bytes.
+const KEPT: usize = 64 << 10;
+
+thread_local! {
+    /// An empty buffer that the last output was in.
+    static SPARE: RefCell<Vec<u8>> = RefCell::default();
+}
+
 /// A run. Dropping it gives it up.
 pub struct Run {
     profile: Rc<Profile>,
@@ -47,6 +55,16 @@ pub struct Made {
     pub exit: Option<u16>,
     /// What it returned.
     pub results: Vec<Value>,
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        let mut output = std::mem::take(&mut self.output);
+        if (1..=KEPT).contains(&output.capacity()) {
+            output.clear();
+            SPARE.set(output);
+        }
+    }
 }
 
 /// Why a run did not end well.
@@ -194,7 +212,8 @@ impl Run {
             memory: limits.memory,
             output: limits.output,
         };
-        vm.begin(self.script.key(), budget, &self.args.take()).map_err(|ended| verdict(ended, limits))
+        vm.begin(self.script.key(), budget, self.args.take(), SPARE.take());
+        Ok(())
     }
 
     /// Runs for about `slice`. None: it is not over.

@@ -27,9 +27,10 @@ pub(super) const RESERVE: usize = 64 << 10;
 /// The collector's pause and step while memory is short, in per cent: it goes on all the time, and fast.
 const PRESSED_PAUSE: c_int = 100;
 const PRESSED_STEP: c_int = 400;
-/// Those of other times, as LuaJIT has them.
-pub(super) const PAUSE: c_int = 200;
-pub(super) const STEP: c_int = 200;
+/// Those of other times. What is alive is small mostly, and each run makes new garbage: a longer pause than LuaJIT's
+/// own 200 has the collector go over it less often.
+const PAUSE: c_int = 400;
+const STEP: c_int = 200;
 
 /// Says whether scripts may read a variable.
 pub type AllowsVariable = Box<dyn Fn(&[u8]) -> bool>;
@@ -64,6 +65,7 @@ pub(super) struct Host {
     pub(super) matching: UnsafeCell<Matching>,
     /// What the hook is to raise at the next instruction.
     pub(super) raise: Cell<Option<PatternError>>,
+    /// What the script has put out.
     pub(super) output: RefCell<Vec<u8>>,
     pub(super) output_limit: Cell<usize>,
     pub(super) allows_variable: AllowsVariable,
@@ -71,6 +73,8 @@ pub(super) struct Host {
     pub(super) secret: u64,
     /// A script runs: what the host does itself is not metered, apart from its memory.
     pub(super) metering: Cell<bool>,
+    /// The collector hurries.
+    pressed: Cell<bool>,
     /// The memory in use from which the collector is to hurry.
     pub(super) pressed_from: Cell<usize>,
     state: Cell<*mut ffi::lua_State>,
@@ -92,6 +96,8 @@ impl Host {
             allows_variable,
             secret: entropy(),
             metering: Cell::new(false),
+            // LuaJIT's own pause is to be replaced before the first run.
+            pressed: Cell::new(true),
             pressed_from: Cell::new(usize::MAX),
             state: Cell::new(ptr::null_mut()),
         }
@@ -155,12 +161,12 @@ impl Host {
         self.set_hook(self.meter.begin_slice(slice));
     }
 
-    /// Meters no longer.
+    /// Meters no longer; the hook stays, and does nothing.
     pub(super) fn end_slice(&self) {
+        if !self.metering.replace(false) {
+            return;
+        }
         self.meter.end_slice();
-        self.metering.set(false);
-        // SAFETY: as above.
-        unsafe { ffi::lua_sethook(self.state.get(), None, 0, 0) };
     }
 
     /// Makes the collector hurry where much of a run's memory is in use: left to itself it would begin only when
@@ -174,11 +180,26 @@ impl Host {
         }
         // Once is enough for this pause; the next is for what is alive then.
         self.pressed_from.set(usize::MAX);
+        self.pressed.set(true);
         // SAFETY: by this function's contract.
         unsafe {
             ffi::lua_gc(state, ffi::LUA_GCSETPAUSE, PRESSED_PAUSE);
             ffi::lua_gc(state, ffi::LUA_GCSETSTEPMUL, PRESSED_STEP);
             ffi::lua_gc(state, ffi::LUA_GCSTEP, 0);
+        }
+    }
+
+    /// Lets the collector be as it is at other times.
+    ///
+    /// # Safety
+    /// In a protected call.
+    pub(super) unsafe fn relax(&self, state: *mut ffi::lua_State) {
+        if self.pressed.replace(false) {
+            // SAFETY: by this function's contract.
+            unsafe {
+                ffi::lua_gc(state, ffi::LUA_GCSETPAUSE, PAUSE);
+                ffi::lua_gc(state, ffi::LUA_GCSETSTEPMUL, STEP);
+            }
         }
     }
 
@@ -216,6 +237,10 @@ unsafe extern "C-unwind" fn hook(state: *mut ffi::lua_State, _: *mut ffi::lua_De
     // Nothing that needs dropping may live here: yielding and raising unwind this frame.
     // SAFETY: the state that the hook was called with.
     let host = unsafe { Host::of(state) };
+    if !host.metering.get() {
+        // Lua of the host's own: taking the hook away for it would cost more.
+        return;
+    }
     if let Some(error) = host.raise.take() {
         // What is left of the run's instructions is for the next tick to say.
         host.hurry();

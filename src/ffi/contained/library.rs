@@ -76,8 +76,8 @@ const PRIMITIVES: &[(&[u8], ffi::lua_CFunction)] = &[
     (b"cookie_time", request::cookie_time),
 ];
 
-/// Opens the libraries and runs the Lua half on the names that scripts find; leaves the function that makes a run's
-/// globals on the stack.
+/// Opens the libraries and runs the Lua half on the names that scripts find; leaves the function that prepares a
+/// script's globals on the stack.
 ///
 /// # Safety
 /// In a protected call.

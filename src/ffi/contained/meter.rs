@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::Kind;
 
 /// How often the hook looks at the clock, in instructions: some microseconds.
-const INTERVAL: u64 = 500;
+const INTERVAL: u64 = 1000;
 /// The largest block up to which that is often enough. One instruction can take time by the size of what it works on
 /// (`#`, `next`, arithmetics on a numeral of megabytes), some nanoseconds a byte at the worst.
-const USUAL: usize = 16 << 10;
+const USUAL: usize = 8 << 10;
 /// An interval that took longer than this is made shorter: each instruction takes long then (strings whose hashes
 /// collide, tables that were emptied), or the machine is busy.
 const SLOW: Duration = Duration::from_micros(100);

@@ -5,6 +5,7 @@
 //! limit yields and is never resumed, which no `pcall` sees.
 
 mod arena;
+mod entry;
 mod functions;
 mod host;
 mod library;

@@ -1,6 +1,5 @@
 //! A contained VM: opens it, loads scripts into it, runs them slice by slice, and takes out what they made.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::{CString, c_int, c_void};
 use std::time::{Duration, Instant};
@@ -9,10 +8,10 @@ use mlua::ffi;
 use rustc_hash::FxBuildHasher;
 
 use super::arena::Arena;
-use super::host::{AllowsVariable, Call, Host, PAUSE, RESERVE, STEP, bytes_at, push};
+use super::host::{AllowsVariable, Call, Host, RESERVE, bytes_at, push};
 use super::switch::{self, FIRST, NGX, Outcome};
 use super::value::{self, Allowance, Uncrossable, Value};
-use super::{Kind, library};
+use super::{Kind, entry, library};
 
 /// Bytes that an idle VM may hold; what each run may take comes on top.
 pub const IDLE: usize = 1 << 20;
@@ -76,13 +75,40 @@ pub enum Advance {
 /// A VM for untrusted scripts. One script runs in it at a time.
 pub struct Contained {
     state: *mut ffi::lua_State,
-    /// The table in the registry that keeps coroutines and the response's `ngx` alive.
-    anchors: c_int,
-    /// The Lua function that makes a run's globals.
-    fresh: c_int,
-    scripts: RefCell<HashMap<ScriptKey, c_int, FxBuildHasher>>,
+    /// In the registry: the Lua function that makes what gives a script's runs their globals.
+    prepare: c_int,
+    scripts: HashMap<ScriptKey, Loaded, FxBuildHasher>,
     budget: Budget,
+    /// A run that has not begun.
+    start: Option<Start>,
+    /// What a run that ended well has left.
+    left: Left,
+    /// The run has returned, so that its coroutine may run another script.
+    returned: bool,
+    /// There is such a coroutine of the last run.
+    has_thread: bool,
     host: Box<Host>,
+}
+
+/// A script, in the registry.
+#[derive(Clone, Copy)]
+struct Loaded {
+    chunk: c_int,
+    /// Makes the globals of a run.
+    fresh: c_int,
+}
+
+struct Start {
+    script: Loaded,
+    args: Vec<Value>,
+}
+
+/// What a run that ended well has left in `ngx`, and how much it has returned.
+#[derive(Default)]
+struct Left {
+    status: Option<f64>,
+    has_header: bool,
+    results: c_int,
 }
 
 impl Contained {
@@ -99,18 +125,26 @@ impl Contained {
             return Err("no memory for a sandbox".into());
         }
         let budget = Budget { instructions: 0, time: Duration::ZERO, memory, output: 0 };
-        let mut vm = Self { state, anchors: 0, fresh: 0, scripts: RefCell::default(), budget, host };
+        let mut vm = Self {
+            state,
+            prepare: 0,
+            scripts: HashMap::default(),
+            budget,
+            start: None,
+            left: Left::default(),
+            returned: false,
+            has_thread: false,
+            host,
+        };
         vm.grant();
-        let opened = vm.protected(|state| {
+        entry::prepare(state).map_err(|()| "no memory for a sandbox".to_owned())?;
+        vm.prepare = vm.protected(|state| {
             // SAFETY: in a protected call.
             unsafe {
                 library::open(state, names);
-                let fresh = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
-                ffi::lua_createtable(state, 8, 0);
-                (fresh, ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX))
+                ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX)
             }
         })?;
-        (vm.fresh, vm.anchors) = opened;
         Ok(vm)
     }
 
@@ -121,7 +155,7 @@ impl Contained {
 
     /// Says whether a script is loaded.
     pub fn has(&self, key: &ScriptKey) -> bool {
-        self.scripts.borrow().contains_key(key)
+        self.scripts.contains_key(key)
     }
 
     /// Compiles a script: source text only, as bytecode can break out of the VM.
@@ -144,28 +178,32 @@ impl Contained {
             _ => source,
         };
         self.grant();
+        let prepare = self.prepare;
         let mut pieces = Pieces { rest: source, until: Instant::now() + COMPILING, late: false };
         let loaded = self.protected(|state| {
             // SAFETY: in a protected call; the source lives during it. The mode refuses bytecode.
             unsafe {
                 let data = (&raw mut pieces).cast();
                 let status = lua_loadx(state, read_piece, data, chunk_name.as_ptr(), c"t".as_ptr());
-                if status == ffi::LUA_OK {
-                    Ok(ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX))
-                } else {
-                    Err(message_at(state, -1))
+                if status != ffi::LUA_OK {
+                    return Err(message_at(state, -1));
                 }
+                let chunk = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX);
+                ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, prepare);
+                push(state, source);
+                ffi::lua_call(state, 1, 1);
+                Ok(Loaded { chunk, fresh: ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX) })
             }
         });
-        let reference = match (self.host.meter.over(), loaded) {
+        let loaded = match (self.host.meter.over(), loaded) {
             (Some(kind), _) => return Err(Ended { kind, message: String::new(), place: None }),
             (None, _) if pieces.late => {
                 return Err(error(format!("{name}: takes longer than {} ms to compile", COMPILING.as_millis())));
             }
-            (None, Ok(Ok(reference))) => reference,
+            (None, Ok(Ok(loaded))) => loaded,
             (None, Ok(Err(message)) | Err(message)) => return Err(error(message)),
         };
-        self.scripts.borrow_mut().insert(key, reference);
+        self.scripts.insert(key, loaded);
         Ok(())
     }
 
@@ -177,85 +215,64 @@ impl Contained {
         self.host.pressed_from.set(used + self.budget.memory / 2);
     }
 
-    /// Begins a run of a loaded script; [`Contained::step`] goes on with it.
-    ///
-    /// # Errors
-    /// That the memory of a run does not suffice for that.
-    pub fn begin(&mut self, key: &ScriptKey, budget: Budget, args: &[Value]) -> Result<(), Ended> {
-        let script = self.scripts.borrow().get(key).copied().unwrap_or(ffi::LUA_REFNIL);
+    /// Makes a loaded script ready to run; [`Contained::step`] runs it. What it puts out goes to `output`, which is
+    /// empty.
+    pub fn begin(&mut self, key: &ScriptKey, budget: Budget, args: Vec<Value>, output: Vec<u8>) {
+        self.start = self.scripts.get(key).map(|&script| Start { script, args });
         self.budget = budget;
+        self.left = Left::default();
+        self.returned = false;
         self.grant();
-        self.host.call.set(Call::None);
-        self.host.raise.set(None);
-        self.host.parents.borrow_mut().clear();
-        self.host.output.borrow_mut().clear();
-        self.host.output_limit.set(budget.output);
-        let (anchors, fresh) = (self.anchors, self.fresh);
-        let begun = self.protected(|state| {
-            // SAFETY: in a protected call; the references are this VM's.
-            unsafe {
-                ffi::lua_gc(state, ffi::LUA_GCSETPAUSE, PAUSE);
-                ffi::lua_gc(state, ffi::LUA_GCSETSTEPMUL, STEP);
-                ffi::luaL_checkstack_(state, args.len() as c_int + value::ROOM, c"arguments".as_ptr());
-                ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, anchors);
-                let anchors = ffi::lua_gettop(state);
-                ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, fresh);
-                ffi::lua_call(state, 0, 2);
-                ffi::lua_rawseti_(state, anchors, NGX);
-                // env
-                let thread = ffi::lua_newthread(state);
-                ffi::lua_pushvalue(state, -1);
-                ffi::lua_rawseti_(state, anchors, FIRST);
-                ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, script);
-                // env, thread, script
-                ffi::lua_pushvalue(state, -3);
-                ffi::lua_setfenv(state, -2);
-                for arg in args {
-                    value::push(state, arg);
-                }
-                ffi::luaL_checkstack_(thread, args.len() as c_int + 8, c"arguments".as_ptr());
-                ffi::lua_xmove(state, thread, args.len() as c_int + 1);
-                thread
-            }
-        });
-        let thread = match (self.host.meter.over(), begun) {
-            (Some(kind), _) => return Err(Ended { kind, message: String::new(), place: None }),
-            (None, Ok(thread)) => thread,
-            (None, Err(message)) => return Err(Ended { kind: Kind::Error, message, place: None }),
-        };
-        self.host.current.set(thread);
-        self.host.args.set(args.len() as c_int);
-        self.host.meter.begin(budget.instructions, budget.time);
-        Ok(())
+        let host = &self.host;
+        host.call.set(Call::None);
+        host.raise.set(None);
+        host.parents.borrow_mut().clear();
+        host.output.replace(output);
+        host.output_limit.set(budget.output);
     }
 
-    /// Goes on for about `slice`.
+    /// Runs for about `slice`.
     pub fn step(&mut self, slice: Duration) -> Advance {
-        let host = &*self.host;
-        host.begin_slice(slice);
-        let anchors = self.anchors;
+        let start = self.start.take();
+        let has_thread = std::mem::take(&mut self.has_thread);
+        let (host, budget) = (&*self.host, self.budget);
         let ran = self.protected(|state| {
-            // SAFETY: in a protected call; `begin` has set the current coroutine.
+            // SAFETY: in a protected call.
             unsafe {
-                ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, anchors);
-                switch::run(state, Host::of(state), ffi::lua_gettop(state))
+                if let Some(start) = &start {
+                    set_up(state, host, start, has_thread);
+                    host.meter.begin(budget.instructions, budget.time);
+                }
+                host.begin_slice(slice);
+                let outcome = switch::run(state, host, entry::ANCHORS);
+                host.end_slice();
+                let left = match outcome {
+                    Outcome::Returned | Outcome::Exited(_) => left(state, host, outcome),
+                    Outcome::Paused | Outcome::Raised => Left::default(),
+                };
+                (outcome, left)
             }
         });
         host.end_slice();
         if let Some(kind) = host.meter.over() {
             return Advance::Ended(Ended { kind, message: String::new(), place: self.place() });
         }
-        match ran {
-            Ok(Outcome::Paused) => Advance::Paused,
-            Ok(Outcome::Returned) => Advance::Done(None),
-            Ok(Outcome::Exited(status)) => Advance::Done(Some(status)),
+        let (outcome, left) = match ran {
+            Ok(ran) => ran,
+            Err(message) => return Advance::Ended(Ended { kind: Kind::Error, message, place: None }),
+        };
+        self.left = left;
+        self.returned = outcome == Outcome::Returned;
+        match outcome {
+            Outcome::Paused => Advance::Paused,
+            Outcome::Returned => Advance::Done(None),
+            Outcome::Exited(status) => Advance::Done(Some(status)),
             // SAFETY: what was raised is on top of the coroutine's stack.
-            Ok(Outcome::Raised) => Advance::Ended(Ended {
+            Outcome::Raised => Advance::Ended(Ended {
                 kind: Kind::Error,
-                message: unsafe { message_at(host.current.get(), -1) },
+                message: unsafe { message_at(self.host.current.get(), -1) },
                 place: self.place(),
             }),
-            Err(message) => Advance::Ended(Ended { kind: Kind::Error, message, place: None }),
         }
     }
 
@@ -279,32 +296,15 @@ impl Contained {
     /// # Errors
     /// That something of it cannot leave.
     pub fn results(&self) -> Result<Vec<Value>, Uncrossable> {
-        let thread = self.host.current.get();
         let mut allowance = Allowance::new(self.budget.memory);
-        // SAFETY: the results are on the coroutine's stack; room is made under protection.
-        unsafe {
-            let count = ffi::lua_gettop(thread);
-            let room = self.protected(|_| ffi::lua_checkstack(thread, value::ROOM));
-            if room != Ok(1) {
-                return Err(Uncrossable::TooMany);
-            }
-            (1..=count).map(|index| value::read(thread, index, 1, &mut allowance)).collect()
-        }
+        let thread = self.host.current.get();
+        // SAFETY: the results are on the coroutine's stack, on which `left` has made room.
+        (1..=self.left.results).map(|index| unsafe { value::read(thread, index, 1, &mut allowance) }).collect()
     }
 
     /// What a run that ended well has left in `ngx.status`; none where it is no number.
     pub fn status(&self) -> Option<f64> {
-        self.protected(|state| {
-            // SAFETY: in a protected call; raw, as the script may have given `ngx` a metatable.
-            unsafe {
-                if !self.push_ngx_field(state, b"status") || ffi::lua_type(state, -1) != ffi::LUA_TNUMBER {
-                    return None;
-                }
-                Some(ffi::lua_tonumber(state, -1))
-            }
-        })
-        .ok()
-        .flatten()
+        self.left.status
     }
 
     /// What a run that ended well has left in `ngx.header`; empty where it is no table.
@@ -312,76 +312,27 @@ impl Contained {
     /// # Errors
     /// That something of it cannot leave.
     pub fn header(&self) -> Result<Vec<(Value, Value)>, Uncrossable> {
-        let header = self.protected(|state| {
-            // SAFETY: as in `status`.
-            unsafe {
-                if !self.push_ngx_field(state, b"header") || ffi::lua_type(state, -1) != ffi::LUA_TTABLE {
-                    return false;
-                }
-                ffi::luaL_checkstack_(state, value::ROOM, c"header".as_ptr());
-                ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, self.anchors);
-                ffi::lua_insert(state, -2);
-                ffi::lua_rawseti_(state, -2, FIRST + 1);
-                true
-            }
-        });
-        if header != Ok(true) {
+        if !self.left.has_header {
             return Ok(Vec::new());
         }
-        // Copied outside of the protected call, which must not be left by an error while there is something to drop.
-        // SAFETY: the stack of the main state has room, and nothing here raises.
-        unsafe {
-            let state = self.state;
-            if ffi::lua_checkstack(state, value::ROOM) == 0 {
-                return Err(Uncrossable::TooDeep);
-            }
-            let top = ffi::lua_gettop(state);
-            ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, self.anchors);
-            ffi::lua_rawgeti_(state, -1, FIRST + 1);
-            let header = value::read(state, -1, 1, &mut Allowance::new(self.budget.memory));
-            ffi::lua_settop(state, top);
-            match header? {
-                Value::Table(pairs) => Ok(pairs),
-                _ => Ok(Vec::new()),
-            }
+        let thread = self.host.current.get();
+        // SAFETY: `left` has put the table on top of the coroutine's stack and made room.
+        let header = unsafe { value::read(thread, -1, 1, &mut Allowance::new(self.budget.memory)) };
+        match header? {
+            Value::Table(pairs) => Ok(pairs),
+            _ => Ok(Vec::new()),
         }
     }
 
-    /// Pushes a field of the run's `ngx`; false where that is none.
-    ///
-    /// # Safety
-    /// In a protected call.
-    unsafe fn push_ngx_field(&self, state: *mut ffi::lua_State, name: &[u8]) -> bool {
-        // SAFETY: by this function's contract.
-        unsafe {
-            ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, self.anchors);
-            ffi::lua_rawgeti_(state, -1, NGX);
-            if ffi::lua_type(state, -1) != ffi::LUA_TTABLE {
-                return false;
-            }
-            push(state, name);
-            ffi::lua_rawget_(state, -2);
-            true
-        }
-    }
-
-    /// Lets go of the run and of what it made; what it holds afterwards is left to the collector.
+    /// Lets go of the run and of what it made, which is garbage from now on.
     pub fn end(&mut self) {
-        self.host.output.replace(Vec::new());
+        let thread = self.host.current.replace(std::ptr::null_mut());
         self.host.parents.borrow_mut().clear();
-        self.host.current.set(std::ptr::null_mut());
-        self.grant();
-        let anchors = self.anchors;
-        let _ = self.protected(|state| {
-            // SAFETY: in a protected call.
-            unsafe {
-                ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, anchors);
-                for place in [NGX, FIRST, FIRST + 1] {
-                    ffi::lua_pushnil(state);
-                    ffi::lua_rawseti_(state, -2, place);
-                }
-            }
-        });
+        self.has_thread = self.returned && !thread.is_null();
+        if self.has_thread {
+            // SAFETY: the coroutine is anchored; shrinking a stack neither raises nor allocates.
+            unsafe { ffi::lua_settop(thread, 0) };
+        }
     }
 
     /// Where the run is: its innermost function that is the script's own.
@@ -408,37 +359,86 @@ impl Contained {
     /// # Errors
     /// The message of what was raised.
     fn protected<T>(&self, body: impl FnOnce(*mut ffi::lua_State) -> T) -> Result<T, String> {
-        struct Call<F, T> {
-            body: Option<F>,
-            result: Option<T>,
+        entry::protected(self.state, body)
+    }
+}
+
+/// Makes a run's globals and the coroutine that is to run the script.
+///
+/// # Safety
+/// In a protected call of a VM whose host it is.
+unsafe fn set_up(state: *mut ffi::lua_State, host: &Host, start: &Start, has_thread: bool) {
+    let args = &start.args;
+    let count = args.len() as c_int;
+    // SAFETY: by this function's contract; the references are this VM's.
+    unsafe {
+        host.relax(state);
+        ffi::luaL_checkstack_(state, count + value::ROOM, c"arguments".as_ptr());
+        let thread = if has_thread {
+            ffi::lua_rawgeti_(state, entry::ANCHORS, FIRST);
+            let thread = ffi::lua_tothread(state, -1);
+            ffi::lua_pop(state, 1);
+            thread
+        } else {
+            let thread = ffi::lua_newthread(state);
+            ffi::lua_rawseti_(state, entry::ANCHORS, FIRST);
+            thread
+        };
+        ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, start.script.chunk);
+        ffi::lua_rawgeti_(state, ffi::LUA_REGISTRYINDEX, start.script.fresh);
+        ffi::lua_call(state, 0, 2);
+        ffi::lua_rawseti_(state, entry::ANCHORS, NGX);
+        ffi::lua_setfenv(state, -2);
+        for arg in args {
+            value::push(state, arg);
         }
-        unsafe extern "C-unwind" fn call<F: FnOnce(*mut ffi::lua_State) -> T, T>(state: *mut ffi::lua_State) -> c_int {
-            // SAFETY: what `protected` gave to `lua_cpcall`.
-            unsafe {
-                let call = &mut *ffi::lua_touserdata(state, 1).cast::<Call<F, T>>();
-                ffi::lua_settop(state, 0);
-                if let Some(body) = call.body.take() {
-                    call.result = Some(body(state));
+        if count > 8 {
+            ffi::luaL_checkstack_(thread, count + 8, c"arguments".as_ptr());
+        }
+        ffi::lua_xmove(state, thread, count + 1);
+        host.current.set(thread);
+        host.args.set(count);
+    }
+}
+
+/// Reads what a run has left; a header that is not empty goes to the top of the coroutine's stack.
+///
+/// # Safety
+/// In a protected call, after a run that ended well.
+unsafe fn left(state: *mut ffi::lua_State, host: &Host, outcome: Outcome) -> Left {
+    let thread = host.current.get();
+    let mut left = Left::default();
+    // SAFETY: by this function's contract. What the script may have made of its `ngx` is read raw.
+    unsafe {
+        left.results = if outcome == Outcome::Returned { ffi::lua_gettop(thread) } else { 0 };
+        ffi::lua_rawgeti_(state, entry::ANCHORS, NGX);
+        if ffi::lua_type(state, -1) == ffi::LUA_TTABLE {
+            ffi::lua_pushvalue(state, entry::STATUS);
+            ffi::lua_rawget_(state, -2);
+            if ffi::lua_type(state, -1) == ffi::LUA_TNUMBER {
+                left.status = Some(ffi::lua_tonumber(state, -1));
+            }
+            ffi::lua_pop(state, 1);
+            ffi::lua_pushvalue(state, entry::HEADER);
+            ffi::lua_rawget_(state, -2);
+            if ffi::lua_type(state, -1) == ffi::LUA_TTABLE {
+                ffi::lua_pushnil(state);
+                left.has_header = ffi::lua_next(state, -2) != 0;
+                if left.has_header {
+                    ffi::lua_pop(state, 2);
                 }
             }
-            0
         }
-        fn entry<F: FnOnce(*mut ffi::lua_State) -> T, T>(_: &Call<F, T>) -> ffi::lua_CFunction {
-            call::<F, T>
+        if left.has_header || left.results > 0 {
+            ffi::luaL_checkstack_(thread, value::ROOM, c"results".as_ptr());
         }
-        let mut made = Call { body: Some(body), result: None };
-        let entry = entry(&made);
-        // SAFETY: `made` outlives the call.
-        unsafe {
-            let status = ffi::lua_cpcall(self.state, entry, (&raw mut made).cast::<c_void>());
-            if status == ffi::LUA_OK {
-                return made.result.ok_or_else(|| "the call had no result".to_owned());
-            }
-            let message = message_at(self.state, -1);
-            ffi::lua_pop(self.state, 1);
-            Err(message)
+        if left.has_header {
+            ffi::lua_xmove(state, thread, 1);
         }
+        ffi::lua_pushnil(state);
+        ffi::lua_rawseti_(state, entry::ANCHORS, NGX);
     }
+    left
 }
 
 /// A source on its way to the compiler.
@@ -470,7 +470,7 @@ unsafe extern "C-unwind" fn read_piece(
 ///
 /// # Safety
 /// The index must be one of the stack's.
-unsafe fn message_at(state: *mut ffi::lua_State, index: c_int) -> String {
+pub(super) unsafe fn message_at(state: *mut ffi::lua_State, index: c_int) -> String {
     // SAFETY: by this function's contract; a number is not converted in its place.
     unsafe {
         if let Some(text) = bytes_at(state, index) {
