@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 
 use mlua::ffi;
 
-use super::host::push;
+use super::stack::push;
 
 /// Where the host's own values are, in a protected call: the table that keeps coroutines and the response's `ngx`
 /// alive, and the names of two fields of `ngx`.

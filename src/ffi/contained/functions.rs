@@ -5,8 +5,9 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
-use super::host::{Host, bytes_at, check_bytes, entropy, push, raise};
+use super::host::{Host, entropy};
 use super::meter::BYTES;
+use super::stack::{bytes_at, check_bytes, push, raise};
 
 /// How many table slots that are moved or looked at cost as much as an instruction.
 const SLOTS: u64 = 4;

@@ -13,6 +13,7 @@ use super::Kind;
 use super::arena::Arena;
 use super::matching::{Matching, raise_pattern};
 use super::meter::{Meter, Tick};
+use super::stack::raise;
 
 unsafe extern "C-unwind" {
     fn lua_isyieldable(state: *mut ffi::lua_State) -> c_int;
@@ -270,66 +271,5 @@ unsafe extern "C-unwind" fn hook(state: *mut ffi::lua_State, _: *mut ffi::lua_De
     // SAFETY: reads a field of the VM.
     if unsafe { ffi::lua_gethookcount(state) } != next {
         host.set_hook(next);
-    }
-}
-
-/// Raises `text` with the position of the function at `level` in front: 1 is the one that called.
-///
-/// # Safety
-/// As for [`raise`].
-pub(super) unsafe fn raise_at(state: *mut ffi::lua_State, level: c_int, text: &[u8]) -> ! {
-    // SAFETY: by this function's contract.
-    unsafe {
-        ffi::luaL_where(state, level);
-        push(state, text);
-        ffi::lua_concat(state, 2);
-        ffi::lua_error(state)
-    }
-}
-
-/// Raises `text` with the caller's position in front.
-///
-/// # Safety
-/// Called from a C function or a hook of `state`; nothing that needs dropping may be alive.
-pub(super) unsafe fn raise(state: *mut ffi::lua_State, text: &[u8]) -> ! {
-    // SAFETY: by this function's contract.
-    unsafe { raise_at(state, 1, text) }
-}
-
-/// Pushes a string.
-///
-/// # Safety
-/// As for [`raise`]: it may run out of memory.
-pub(super) unsafe fn push(state: *mut ffi::lua_State, text: &[u8]) {
-    // SAFETY: the text lives during the call; Lua copies it.
-    unsafe { ffi::lua_pushlstring_(state, text.as_ptr().cast(), text.len()) }
-}
-
-/// An argument's string; a number is converted in its place. Raises for others.
-///
-/// # Safety
-/// As for [`raise`]; the result lives as long as the argument is on the stack.
-pub(super) unsafe fn check_bytes<'a>(state: *mut ffi::lua_State, index: c_int) -> &'a [u8] {
-    let mut length = 0;
-    // SAFETY: by this function's contract.
-    unsafe {
-        let text = ffi::luaL_checklstring(state, index, &raw mut length);
-        super::super::lua_bytes(text.cast(), length)
-    }
-}
-
-/// The string at an index; none where there is no string.
-///
-/// # Safety
-/// As for [`check_bytes`], but it neither raises nor allocates.
-pub(super) unsafe fn bytes_at<'a>(state: *mut ffi::lua_State, index: c_int) -> Option<&'a [u8]> {
-    let mut length = 0;
-    // SAFETY: a value that is a string already is not converted.
-    unsafe {
-        if ffi::lua_type(state, index) != ffi::LUA_TSTRING {
-            return None;
-        }
-        let text = ffi::lua_tolstring(state, index, &raw mut length);
-        Some(super::super::lua_bytes(text.cast(), length))
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_int};
 
 use mlua::ffi;
 
-use super::host::push;
+use super::stack::push;
 use super::{functions, matching, output, request, switch};
 
 /// The Lua half's chunk name.

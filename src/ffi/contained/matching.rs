@@ -8,7 +8,8 @@ use mlua::ffi;
 use crate::text::pattern::{Capture, Matcher, PatternError, Progress, find_plain, has_specials, start};
 
 use super::super::lua_bytes;
-use super::host::{Call, Host, check_bytes, push, raise_at};
+use super::host::{Call, Host};
+use super::stack::{check_bytes, push, raise_at};
 
 /// After how many steps of a search the clock is looked at: some microseconds.
 const STEPS: u64 = 4096;

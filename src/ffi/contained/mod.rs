@@ -13,6 +13,7 @@ mod matching;
 mod meter;
 mod output;
 mod request;
+mod stack;
 mod switch;
 mod value;
 mod vm;

@@ -7,8 +7,9 @@ use mlua::ffi;
 use crate::text::number_text;
 
 use super::Kind;
-use super::host::{Host, bytes_at};
+use super::host::Host;
 use super::meter::BYTES;
+use super::stack::bytes_at;
 
 /// How deep arrays may stand in each other.
 const DEEPEST: usize = 100;

@@ -9,8 +9,9 @@ use crate::nginx::{self, Request, current};
 use crate::text::{Arg, Args, Escape, Limit, escape_uri, escaped_length, unescape_uri};
 
 use super::super::{lua_buffer, lua_bytes};
-use super::host::{Call, Host, check_bytes, push, raise};
+use super::host::{Call, Host};
 use super::meter::BYTES;
+use super::stack::{check_bytes, push, raise};
 
 /// How many arguments or headers are taken where a call says nothing else, and at most.
 const MOST: usize = 100;
@@ -46,7 +47,7 @@ pub(super) unsafe extern "C-unwind" fn variable(state: *mut ffi::lua_State) -> c
                 c"ngx.var.%s is not allowed in this sandbox".as_ptr(),
                 ffi::lua_tolstring(state, 2, std::ptr::null_mut()),
             );
-            let text = super::host::bytes_at(state, -1).unwrap_or_default();
+            let text = super::stack::bytes_at(state, -1).unwrap_or_default();
             raise(state, text);
         }
         push_of_request(state, |request| request.variable(name))

@@ -7,7 +7,8 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
-use super::host::{Call, Host, push};
+use super::host::{Call, Host};
+use super::stack::push;
 use super::{Kind, matching};
 
 /// How deep coroutines may resume each other.
@@ -218,7 +219,7 @@ pub(super) unsafe extern "C-unwind" fn yields(state: *mut ffi::lua_State) -> c_i
     unsafe {
         let host = Host::of(state);
         if host.parents.borrow().is_empty() {
-            super::host::raise(state, b"attempt to yield from outside a coroutine");
+            super::stack::raise(state, b"attempt to yield from outside a coroutine");
         }
         host.call.set(Call::Yield);
         ffi::lua_yield(state, ffi::lua_gettop(state))

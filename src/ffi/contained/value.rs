@@ -5,7 +5,7 @@ use std::fmt;
 
 use mlua::ffi;
 
-use super::host::{bytes_at, push as push_bytes};
+use super::stack::{bytes_at, push as push_bytes};
 
 /// How deep tables may stand in each other.
 const DEEPEST: usize = 32;

@@ -8,7 +8,8 @@ use mlua::ffi;
 use rustc_hash::FxBuildHasher;
 
 use super::arena::Arena;
-use super::host::{AllowsVariable, Call, Host, RESERVE, bytes_at, push};
+use super::host::{AllowsVariable, Call, Host, RESERVE};
+use super::stack::{bytes_at, push};
 use super::switch::{self, FIRST, NGX, Outcome};
 use super::value::{self, Allowance, Uncrossable, Value};
 use super::{Kind, entry, library};
