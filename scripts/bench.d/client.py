@@ -12,10 +12,10 @@ class Broken(Exception):
 
 
 class Connection:
-    """One connection to a subject; an answer must have a Content-Length."""
+    """One connection to a subject; an answer must say where it ends."""
 
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS)
+    def __init__(self, port, timeout=TIMEOUT_SECONDS):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.kept = True  # false once the server has said that it closes
 
@@ -42,11 +42,28 @@ class Connection:
         lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
         self.kept = headers.get("connection", "").lower() != "close"
-        if "content-length" not in headers:
-            raise Broken(f"no Content-Length: {lines[0]}")
-        while len(body) < int(headers["content-length"]):
-            body += self._read()
+        if headers.get("transfer-encoding") == "chunked":
+            body = self._chunks(body)
+        elif "content-length" in headers:
+            while len(body) < int(headers["content-length"]):
+                body += self._read()
+        else:
+            raise Broken(f"neither Content-Length nor chunks: {lines[0]}")
         return int(lines[0].split()[1]), body.decode("utf-8", "replace")
+
+    def _chunks(self, data):
+        """The text of chunks; nginx sends no trailers."""
+        text = b""
+        while True:
+            while b"\r\n" not in data:
+                data += self._read()
+            size, _, data = data.partition(b"\r\n")
+            size = int(size, 16)
+            while len(data) < size + 2:
+                data += self._read()
+            if not size:
+                return text
+            text, data = text + data[:size], data[size + 2:]
 
     def _read(self):
         part = self.socket.recv(65536)

@@ -40,6 +40,11 @@ def resident(pid):
     return _kib(f"/proc/{pid}/status", "VmRSS")
 
 
+def peak_resident(pid):
+    """The most of `resident` since the process began, or since /proc/PID/clear_refs was told to forget it."""
+    return _kib(f"/proc/{pid}/status", "VmHWM")
+
+
 def _kib(path, name):
     try:
         match = re.search(rf"^{name}:\s*(\d+) kB", Path(path).read_text(), re.M)

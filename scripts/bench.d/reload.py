@@ -16,6 +16,7 @@ import machine
 import subjects
 from load import Load
 from probes import KEPT, Probes
+from report import aligned
 from subjects import BenchError, Subject
 
 WORKERS = 2
@@ -219,9 +220,7 @@ def table(results):
     """A Markdown table: a figure a line, a way a column."""
     lines = [["", *(r.name for r in results)], ["subject", *(r.title for r in results)]]
     lines += [[name, *(cell(r) for r in results)] for name, cell in LINES]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    lines.insert(1, ["-" * w for w in widths])
-    return "\n".join("| " + " | ".join(c.ljust(w) for c, w in zip(line, widths)) + " |" for line in lines)
+    return aligned(lines)
 
 
 def span(values):

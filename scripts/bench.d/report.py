@@ -71,9 +71,13 @@ def table(rows):
     head = ["row"] + [HEADINGS[k][0] for k in keys]
     head += ["ours/peer", "above return 200"] if "ours" in keys else ["peer above return 200 µs"]
     head += [HEADINGS[k][1] for k in keys]
-    lines = [head] + [cells(row, keys) for row in rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    lines.insert(1, ["-" * w for w in widths])
+    return aligned([head] + [cells(row, keys) for row in rows])
+
+
+def aligned(lines):
+    """The lines' cells as a Markdown table; the first line is its head."""
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    lines = [lines[0], ["-" * w for w in widths], *lines[1:]]
     return "\n".join("| " + " | ".join(c.ljust(w) for c, w in zip(line, widths)) + " |" for line in lines)
 
 

@@ -233,7 +233,7 @@ def peer(nginx_v, lua_dir):
                    lambda w: w.lua_block(lua_dir))
 
 
-def ours(module, version, lua_dir):
+def ours(module, version, lua_dir, http=()):
     return Subject("ours", "ours", version, [module],
-                   [package_path(lua_dir), f'hotlua_root "{lua_dir}";'],
-                   lambda w: w.lua_block(lua_dir))
+                   [package_path(lua_dir), f'hotlua_root "{lua_dir}";', *http],
+                   lambda w: w.ours_block(lua_dir))

@@ -5,14 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parent / "lua"
+UNTRUSTED = Path(__file__).resolve().parent / "untrusted"
 
 
 @dataclass(frozen=True)
 class Workload:
     name: str
     path: str  # what wrk asks for
-    directive: str  # of the Lua subjects; @DIR@ is the directory of the Lua files
+    directive: str  # of the Lua subjects; @DIR@ is the directory of the Lua files, @UNTRUSTED@ that of the scripts
     body: str  # what every subject must answer
+    ours: str = ""  # our subject's own directive, where that is another one
+    ours_http: str = ""  # what that needs in http
     location: str = ""  # default: `= path`, which keeps the regex locations out of the other rows
     request_headers: dict = field(default_factory=dict)
     response_headers: dict = field(default_factory=dict)  # of the Lua subjects
@@ -21,7 +24,10 @@ class Workload:
         return f"location {self.location or '= ' + self.path} {{\n{directive}\n}}"
 
     def lua_block(self, lua_dir):
-        return self.location_block(self.directive.replace("@DIR@", str(lua_dir)))
+        return self.location_block(placed(self.directive, lua_dir))
+
+    def ours_block(self, lua_dir):
+        return self.location_block(placed(self.ours or self.directive, lua_dir))
 
     def return_block(self):
         """The same location and body without Lua: what is above it is Lua's cost alone, not that of more bytes."""
@@ -32,6 +38,22 @@ class Workload:
             text = text.replace(char, escaped)
         return self.location_block(f'return 200 "{text}";')
 
+
+def placed(text, lua_dir):
+    return text.replace("@DIR@", str(lua_dir)).replace("@UNTRUSTED@", str(untrusted_dir(lua_dir)))
+
+
+def untrusted_dir(lua_dir):
+    """The directory of the untrusted scripts: beside the code root, as it must not be in it."""
+    return lua_dir.parent / "untrusted"
+
+
+# The names that lua/hand_rolled.lua offers, and its limit.
+PROFILE = """\
+hotlua_sandbox bench {
+    allow ipairs pairs select tonumber tostring type math string table ngx.say;
+    instructions 1m;
+}"""
 
 VARS_HEADERS_ARGS = "a=1&b=two&c=3"
 VARS_HEADERS_PATH = "/var-20-header-5"
@@ -95,6 +117,22 @@ WORKLOADS = [
             "X-Count": "20", "X-Underscore": "dash",
         },
     ),
+    Workload(
+        name="sandbox-hello",
+        path="/sandbox-hello",
+        directive='content_by_lua_file "@DIR@/sandbox_hello.lua";',
+        ours='content_by_sandbox_file bench "@UNTRUSTED@/hello.lua";',
+        ours_http=PROFILE,
+        body="hello\n",
+    ),
+    Workload(
+        name="sandbox-200",
+        path="/sandbox-200",
+        directive='content_by_lua_file "@DIR@/sandbox_200.lua";',
+        ours='content_by_sandbox_file bench "@UNTRUSTED@/random_200.lua";',
+        ours_http=PROFILE,
+        body="done\n",
+    ),
 ]
 
 
@@ -107,9 +145,15 @@ def select(names):
     return [w for w in WORKLOADS if not names or w.name in names]
 
 
+def ours_http(rows):
+    """What our subject needs in http for these rows, each once."""
+    return list(dict.fromkeys(row.ours_http for row in rows if row.ours_http))
+
+
 def write_lua(directory):
     """Puts the Lua files where the subjects read them."""
     shutil.copytree(SOURCES, directory)
+    shutil.copytree(UNTRUSTED, untrusted_dir(directory))
     lib = directory / "lib"
     lib.mkdir()
     for n in range(1, 21):

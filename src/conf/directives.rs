@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::nginx::{Apply, Arity, Conf, Context, Directive};
 
 use super::code::Code;
+use super::once::{duplicate, once};
 use super::sandboxed::Sandboxed;
 use super::token::Token;
 use super::{Confs, LocConf, MainConf, hot, sandbox};
@@ -162,20 +163,6 @@ fn flag(conf: &mut Conf, slot: &mut Option<bool>) -> Result<(), String> {
         }
     };
     once(conf, slot, on)
-}
-
-/// Keeps the value of a directive that may stand once.
-pub(super) fn once<T>(conf: &Conf, slot: &mut Option<T>, value: T) -> Result<(), String> {
-    if slot.is_some() {
-        return Err(duplicate(conf));
-    }
-    *slot = Some(value);
-    Ok(())
-}
-
-/// What a directive that stands a second time is refused by, in nginx's words.
-pub(super) fn duplicate(conf: &Conf) -> String {
-    format!("\"{}\" directive is duplicate", conf.name())
 }
 
 /// Refuses a directive that makes content where another one does already.

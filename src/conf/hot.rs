@@ -8,8 +8,8 @@ use crate::nginx::Conf;
 use crate::vm;
 
 use super::MainConf;
-use super::directives::{duplicate, once};
 use super::number::number;
+use super::once::{argument, duplicate, once};
 use super::roots::plain;
 
 /// How a worker prepares a candidate.
@@ -144,9 +144,4 @@ pub(super) fn check(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> 
         format!("the Lua file \"{shown}\" of \"hotlua_check\" does not compile: {}", failure.message)
     })?;
     once(conf, &mut main.check, path)
-}
-
-/// The one argument, to be shown.
-pub(super) fn argument(conf: &Conf) -> String {
-    String::from_utf8_lossy(conf.arg()).into_owned()
 }

@@ -5,6 +5,7 @@ mod code;
 mod directives;
 mod hot;
 mod number;
+mod once;
 mod profiles;
 mod roots;
 mod sandbox;

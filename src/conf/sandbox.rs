@@ -8,9 +8,8 @@ use crate::nginx::{ComplexValue, Conf, Refused};
 use crate::sandbox::{Allow, Limits, Place, Pool, Profile, closest};
 
 use super::MainConf;
-use super::directives::{duplicate, once};
-use super::hot::argument;
 use super::number::{count, number};
+use super::once::{argument, duplicate, once};
 
 const INSTRUCTIONS: RangeInclusive<u64> = 1..=100_000_000_000;
 const TIME: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(60);

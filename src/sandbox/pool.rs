@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use rustc_hash::FxBuildHasher;
 
-use crate::ffi::{Contained, IDLE};
+use crate::ffi::Contained;
 use crate::vm::{Completion, Operation};
 
 use super::allow::Variable;
@@ -99,7 +99,7 @@ impl Pool {
 
     /// Gives a VM back: one that is to be used again, or (None) only its place.
     pub fn give_back(&self, mut lease: Lease, profile: &Profile) {
-        let vm = lease.vm.take().filter(|kept| kept.vm.used() <= IDLE);
+        let vm = lease.vm.take();
         if vm.is_none() {
             vm_replaced(profile);
         }

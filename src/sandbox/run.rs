@@ -255,10 +255,7 @@ impl Run {
             self.profile.pool.wake_next(&self.profile);
             return;
         };
-        match &mut lease.vm {
-            Some(kept) if reusable => kept.vm.end(),
-            kept => *kept = None,
-        }
+        lease.vm = lease.vm.take().filter(|_| reusable).and_then(|mut kept| kept.vm.end().then_some(kept));
         self.profile.pool.give_back(lease, &self.profile);
     }
 

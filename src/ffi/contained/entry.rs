@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 
 use mlua::ffi;
 
-use super::stack::push;
+use super::stack::{message_at, push};
 
 /// Where the host's own values are, in a protected call: the table that keeps coroutines and the response's `ngx`
 /// alive, and the names of two fields of `ngx`.
@@ -44,7 +44,7 @@ pub(super) fn protected<F: FnOnce(*mut ffi::lua_State) -> T, T>(
         if ffi::lua_pcall(state, 1, 0, 0) == ffi::LUA_OK {
             return call.result.ok_or_else(|| "the call had no result".to_owned());
         }
-        let message = super::vm::message_at(state, -1);
+        let message = message_at(state, -1);
         ffi::lua_pop(state, 1);
         Err(message)
     }

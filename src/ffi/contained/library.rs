@@ -1,6 +1,7 @@
 //! The libraries of a contained VM: stock ones that are safe, and ours in the place of those that are not.
 
-use std::ffi::{CStr, c_int};
+use std::cell::RefCell;
+use std::ffi::{CStr, c_int, c_void};
 
 use mlua::ffi;
 
@@ -89,10 +90,7 @@ pub(super) unsafe fn open(state: *mut ffi::lua_State, names: &[&str]) {
             ffi::lua_pushstring_(state, name.as_ptr());
             ffi::lua_call(state, 1, 0);
         }
-        let source = include_str!("../../lua/contained.lua");
-        if ffi::luaL_loadbuffer(state, source.as_ptr().cast(), source.len(), CHUNK.as_ptr()) != ffi::LUA_OK {
-            ffi::lua_error(state);
-        }
+        load_half(state);
         ffi::lua_createtable(state, 0, PRIMITIVES.len() as c_int + 1);
         for (name, function) in PRIMITIVES {
             push(state, name);
@@ -108,6 +106,52 @@ pub(super) unsafe fn open(state: *mut ffi::lua_State, names: &[&str]) {
             ffi::lua_rawseti_(state, -2, at as c_int + 1);
         }
         ffi::lua_call(state, 2, 1);
+    }
+}
+
+thread_local! {
+    /// The Lua half, compiled: parsing it is half of what a new VM costs.
+    static COMPILED: RefCell<Vec<u8>> = RefCell::default();
+}
+
+/// Pushes the Lua half.
+///
+/// # Safety
+/// In a protected call.
+unsafe fn load_half(state: *mut ffi::lua_State) {
+    unsafe extern "C-unwind" fn write(
+        _: *mut ffi::lua_State,
+        data: *const c_void,
+        length: usize,
+        into: *mut c_void,
+    ) -> c_int {
+        // SAFETY: Lua lends `length` bytes; `into` is the vector that `lua_dump` was given.
+        unsafe { (*into.cast::<Vec<u8>>()).extend_from_slice(std::slice::from_raw_parts(data.cast(), length)) };
+        0
+    }
+    let source = include_str!("../../lua/contained.lua");
+    let load = |text: &[u8]| {
+        // SAFETY: by this function's contract.
+        unsafe { ffi::luaL_loadbuffer(state, text.as_ptr().cast(), text.len(), CHUNK.as_ptr()) == ffi::LUA_OK }
+    };
+    // Nothing is borrowed where Lua may raise for lack of memory: the bytes are taken out meanwhile.
+    let mut compiled = COMPILED.take();
+    // SAFETY: by this function's contract. Bytecode of our own, made by this process.
+    let loaded = unsafe {
+        if compiled.is_empty() {
+            let loaded = load(source.as_bytes());
+            if loaded {
+                ffi::lua_dump_(state, write, (&raw mut compiled).cast());
+            }
+            loaded
+        } else {
+            load(&compiled)
+        }
+    };
+    COMPILED.set(compiled);
+    if !loaded {
+        // SAFETY: what did not load has left its error on the stack.
+        unsafe { ffi::lua_error(state) };
     }
 }
 

@@ -14,7 +14,7 @@ use super::stack::{check_bytes, push, raise_at};
 /// After how many steps of a search the clock is looked at: some microseconds.
 const STEPS: u64 = 4096;
 /// How many steps cost as much as an instruction.
-const STEPS_AN_INSTRUCTION: u64 = 4;
+const STEPS_AN_INSTRUCTION: u64 = 2;
 
 /// A search. While it is paused subject and pattern are on its coroutine's stack.
 pub(super) struct Matching {

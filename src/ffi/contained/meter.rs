@@ -13,8 +13,10 @@ const USUAL: usize = 8 << 10;
 /// An interval that took longer than this is made shorter: each instruction takes long then (strings whose hashes
 /// collide, tables that were emptied), or the machine is busy.
 const SLOW: Duration = Duration::from_micros(100);
-/// How many bytes of new memory cost as much as an instruction.
-pub(super) const BYTES: usize = 32;
+/// How many bytes that are made or read cost as much as an instruction.
+pub(super) const BYTES: usize = 16;
+/// What a new block costs besides, in instructions: it is found, and collected one day.
+const BLOCK: u64 = 8;
 
 /// What a run may still do.
 pub(super) struct Meter {
@@ -139,7 +141,7 @@ impl Meter {
 
     /// Takes a new block. True: the hook must run as soon as it can, as it was set for smaller ones.
     pub(super) fn charge_block(&self, bytes: usize) -> bool {
-        let is_over = self.charge((bytes / BYTES) as u64);
+        let is_over = self.charge(BLOCK + (bytes / BYTES) as u64);
         if bytes <= self.largest.get() {
             return is_over;
         }

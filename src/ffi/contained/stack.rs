@@ -4,6 +4,9 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
+/// The longest message that is kept of an error, bytes.
+const MESSAGE: usize = 2048;
+
 /// Raises `text` with the position of the function at `level` in front: 1 is the one that called.
 ///
 /// # Safety
@@ -70,4 +73,25 @@ pub(super) unsafe fn bytes_at<'a>(state: *mut ffi::lua_State, index: c_int) -> O
 unsafe fn bytes<'a>(data: *const u8, length: usize) -> &'a [u8] {
     // SAFETY: by this function's contract; Lua's strings are never null.
     unsafe { std::slice::from_raw_parts(data, length) }
+}
+
+/// The error at an index as text; of objects only what they are is told, as their metamethods are the script's.
+///
+/// # Safety
+/// The index must be one of the stack's.
+pub(super) unsafe fn message_at(state: *mut ffi::lua_State, index: c_int) -> String {
+    // SAFETY: by this function's contract; a number is not converted in its place.
+    unsafe {
+        if let Some(text) = bytes_at(state, index) {
+            let text = String::from_utf8_lossy(&text[..text.len().min(MESSAGE)]);
+            return text.into_owned();
+        }
+        match ffi::lua_type(state, index) {
+            ffi::LUA_TNUMBER => ffi::lua_tonumber(state, index).to_string(),
+            kind => {
+                let name = std::ffi::CStr::from_ptr(ffi::lua_typename(state, kind)).to_string_lossy();
+                format!("(error object is a {name} value)")
+            }
+        }
+    }
 }

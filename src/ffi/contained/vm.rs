@@ -9,15 +9,15 @@ use rustc_hash::FxBuildHasher;
 
 use super::arena::Arena;
 use super::host::{AllowsVariable, Call, Host, RESERVE};
-use super::stack::{bytes_at, push};
+use super::stack::{message_at, push};
 use super::switch::{self, FIRST, NGX, Outcome};
 use super::value::{self, Allowance, Uncrossable, Value};
 use super::{Kind, entry, library};
 
 /// Bytes that an idle VM may hold; what each run may take comes on top.
-pub const IDLE: usize = 1 << 20;
-/// The longest message that is kept of an error, bytes.
-const MESSAGE: usize = 2048;
+const IDLE: usize = 4 << 20;
+/// How much garbage it may hold besides as much as is alive, bytes: little enough to stay in the processor's cache.
+const GARBAGE: usize = 192 << 10;
 /// The longest source, bytes. Compiling cannot be paused; what LuaJIT resolves at the end of a block (`goto`) takes
 /// time by the square of the source.
 pub const SOURCE: usize = 64 << 10;
@@ -84,6 +84,9 @@ pub struct Contained {
     start: Option<Start>,
     /// What a run that ended well has left.
     left: Left,
+    gives: Gives,
+    /// Bytes in use from which garbage is collected after a run.
+    collect_at: usize,
     /// The run has returned, so that its coroutine may run another script.
     returned: bool,
     /// There is such a coroutine of the last run.
@@ -102,6 +105,13 @@ struct Loaded {
 struct Start {
     script: Loaded,
     args: Vec<Value>,
+}
+
+/// What of `ngx` is the host's to read: a script may make a field of that name where it was not allowed.
+#[derive(Clone, Copy)]
+struct Gives {
+    status: bool,
+    header: bool,
 }
 
 /// What a run that ended well has left in `ngx`, and how much it has returned.
@@ -133,6 +143,8 @@ impl Contained {
             budget,
             start: None,
             left: Left::default(),
+            gives: Gives { status: names.contains(&"ngx.status"), header: names.contains(&"ngx.header") },
+            collect_at: GARBAGE,
             returned: false,
             has_thread: false,
             host,
@@ -147,11 +159,6 @@ impl Contained {
             }
         })?;
         Ok(vm)
-    }
-
-    /// Bytes that it holds.
-    pub fn used(&self) -> usize {
-        self.host.arena.used()
     }
 
     /// Says whether a script is loaded.
@@ -236,7 +243,7 @@ impl Contained {
     pub fn step(&mut self, slice: Duration) -> Advance {
         let start = self.start.take();
         let has_thread = std::mem::take(&mut self.has_thread);
-        let (host, budget) = (&*self.host, self.budget);
+        let (host, budget, gives) = (&*self.host, self.budget, self.gives);
         let ran = self.protected(|state| {
             // SAFETY: in a protected call.
             unsafe {
@@ -248,7 +255,7 @@ impl Contained {
                 let outcome = switch::run(state, host, entry::ANCHORS);
                 host.end_slice();
                 let left = match outcome {
-                    Outcome::Returned | Outcome::Exited(_) => left(state, host, outcome),
+                    Outcome::Returned | Outcome::Exited(_) => left(state, host, outcome, gives),
                     Outcome::Paused | Outcome::Raised => Left::default(),
                 };
                 (outcome, left)
@@ -325,8 +332,8 @@ impl Contained {
         }
     }
 
-    /// Lets go of the run and of what it made, which is garbage from now on.
-    pub fn end(&mut self) {
+    /// Lets go of the run and of what it made, which is garbage from now on. False: the VM holds too much to be kept.
+    pub fn end(&mut self) -> bool {
         let thread = self.host.current.replace(std::ptr::null_mut());
         self.host.parents.borrow_mut().clear();
         self.has_thread = self.returned && !thread.is_null();
@@ -334,6 +341,17 @@ impl Contained {
             // SAFETY: the coroutine is anchored; shrinking a stack neither raises nor allocates.
             unsafe { ffi::lua_settop(thread, 0) };
         }
+        if self.host.arena.used() <= self.collect_at {
+            return true;
+        }
+        // Runs that make tables by C functions alone never have the collector step: it is told to.
+        self.grant();
+        // SAFETY: in a protected call.
+        let collected = self.protected(|state| unsafe { ffi::lua_gc(state, ffi::LUA_GCCOLLECT, 0) });
+        let used = self.host.arena.used();
+        self.collect_at = 2 * used + GARBAGE;
+        // What is alive are scripts; many are compiled anew one day rather than gone over again and again.
+        collected.is_ok() && self.collect_at <= IDLE
     }
 
     /// Where the run is: its innermost function that is the script's own.
@@ -406,23 +424,23 @@ unsafe fn set_up(state: *mut ffi::lua_State, host: &Host, start: &Start, has_thr
 ///
 /// # Safety
 /// In a protected call, after a run that ended well.
-unsafe fn left(state: *mut ffi::lua_State, host: &Host, outcome: Outcome) -> Left {
+unsafe fn left(state: *mut ffi::lua_State, host: &Host, outcome: Outcome, gives: Gives) -> Left {
     let thread = host.current.get();
     let mut left = Left::default();
     // SAFETY: by this function's contract. What the script may have made of its `ngx` is read raw.
     unsafe {
         left.results = if outcome == Outcome::Returned { ffi::lua_gettop(thread) } else { 0 };
         ffi::lua_rawgeti_(state, entry::ANCHORS, NGX);
-        if ffi::lua_type(state, -1) == ffi::LUA_TTABLE {
+        if (gives.status || gives.header) && ffi::lua_type(state, -1) == ffi::LUA_TTABLE {
             ffi::lua_pushvalue(state, entry::STATUS);
             ffi::lua_rawget_(state, -2);
-            if ffi::lua_type(state, -1) == ffi::LUA_TNUMBER {
+            if gives.status && ffi::lua_type(state, -1) == ffi::LUA_TNUMBER {
                 left.status = Some(ffi::lua_tonumber(state, -1));
             }
             ffi::lua_pop(state, 1);
             ffi::lua_pushvalue(state, entry::HEADER);
             ffi::lua_rawget_(state, -2);
-            if ffi::lua_type(state, -1) == ffi::LUA_TTABLE {
+            if gives.header && ffi::lua_type(state, -1) == ffi::LUA_TTABLE {
                 ffi::lua_pushnil(state);
                 left.has_header = ffi::lua_next(state, -2) != 0;
                 if left.has_header {
@@ -464,26 +482,5 @@ unsafe extern "C-unwind" fn read_piece(
         pieces.rest = rest;
         *length = piece.len();
         piece.as_ptr().cast()
-    }
-}
-
-/// The error at an index as text; of objects only what they are is told, as their metamethods are the script's.
-///
-/// # Safety
-/// The index must be one of the stack's.
-pub(super) unsafe fn message_at(state: *mut ffi::lua_State, index: c_int) -> String {
-    // SAFETY: by this function's contract; a number is not converted in its place.
-    unsafe {
-        if let Some(text) = bytes_at(state, index) {
-            let text = String::from_utf8_lossy(&text[..text.len().min(MESSAGE)]);
-            return text.into_owned();
-        }
-        match ffi::lua_type(state, index) {
-            ffi::LUA_TNUMBER => ffi::lua_tonumber(state, index).to_string(),
-            kind => {
-                let name = std::ffi::CStr::from_ptr(ffi::lua_typename(state, kind)).to_string_lossy();
-                format!("(error object is a {name} value)")
-            }
-        }
     }
 }

@@ -1,0 +1,2 @@
+-- The smallest script: row sandbox-hello.
+ngx.say("hello")

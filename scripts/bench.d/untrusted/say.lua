@@ -1,0 +1,2 @@
+-- Says as many bytes as it is asked for.
+ngx.print(string.rep("x", tonumber(ngx.var.arg_n)))
