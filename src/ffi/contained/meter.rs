@@ -79,7 +79,10 @@ impl Meter {
 
     /// Begins a slice; returns for how many instructions the hook is to be set.
     pub(super) fn begin_slice(&self, slice: Duration) -> i32 {
-        let now = Instant::now();
+        self.begin_slice_at(Instant::now(), slice)
+    }
+
+    fn begin_slice_at(&self, now: Instant, slice: Duration) -> i32 {
         self.slice.set(Slice { begin: now, pause: now + slice, end: now + self.time_left.get() });
         self.ticked.set(now);
         self.arm()
@@ -93,9 +96,12 @@ impl Meter {
 
     /// The hook's instructions are over.
     pub(super) fn tick(&self) -> Tick {
+        self.tick_at(Instant::now())
+    }
+
+    fn tick_at(&self, now: Instant) -> Tick {
         let armed = self.armed.replace(0);
         self.charge(armed);
-        let now = Instant::now();
         let took = now - self.ticked.replace(now);
         self.pace.set(if took > SLOW {
             (u128::from(armed) * SLOW.as_nanos() / took.as_nanos()).max(1) as u64
@@ -183,38 +189,41 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(3600);
 
-    fn meter(instructions: u64, time: Duration) -> Meter {
-        let meter = Meter::new();
+    /// A meter in a slice that began at the moment that comes with it.
+    fn meter(instructions: u64, time: Duration, slice: Duration) -> (Meter, Instant) {
+        let (meter, now) = (Meter::new(), Instant::now());
         meter.begin(instructions, time);
-        meter
+        meter.begin_slice_at(now, slice);
+        (meter, now)
     }
 
     #[test]
     fn the_last_instructions_are_counted_exactly() {
-        let meter = meter(1200, LONG);
-        assert_eq!(meter.begin_slice(LONG), 500);
-        assert_eq!(meter.tick(), Tick::Go(500));
-        assert_eq!(meter.tick(), Tick::Go(200));
-        assert_eq!((meter.tick(), meter.over()), (Tick::Yield, Some(Kind::Cpu)));
+        let (meter, now) = meter(2200, LONG, LONG);
+        assert_eq!(meter.tick_at(now), Tick::Go(1000));
+        assert_eq!(meter.tick_at(now), Tick::Go(200));
+        assert_eq!((meter.tick_at(now), meter.over()), (Tick::Yield, Some(Kind::Cpu)));
     }
 
     #[test]
     fn what_c_functions_do_counts() {
-        let meter = meter(1200, LONG);
-        meter.begin_slice(LONG);
-        assert!(!meter.charge(1000));
+        let (meter, now) = meter(2200, LONG, LONG);
+        assert!(!meter.charge(2000));
         assert!(meter.charge(200));
-        assert_eq!((meter.tick(), meter.over()), (Tick::Yield, Some(Kind::Cpu)));
+        assert_eq!((meter.tick_at(now), meter.over()), (Tick::Yield, Some(Kind::Cpu)));
+        let (meter, _) = self::meter(10, LONG, LONG);
+        assert!(meter.charge(u64::MAX) && meter.charge(u64::MAX));
+        assert_eq!(meter.left(), 0);
     }
 
     #[test]
     fn the_larger_a_block_the_more_often_the_clock_is_looked_at() {
-        for (bytes, interval) in [(16, 500), (16 << 10, 500), (32 << 10, 250), (1 << 20, 7), (8 << 20, 1), (1 << 30, 1)]
+        for (bytes, interval) in
+            [(16, 1000), (8 << 10, 1000), (16 << 10, 500), (1 << 20, 7), (8 << 20, 1), (1 << 30, 1)]
         {
-            let meter = meter(1 << 40, LONG);
-            meter.begin_slice(LONG);
-            assert_eq!(meter.charge_block(bytes), bytes > 16 << 10, "{bytes}");
-            assert_eq!(meter.tick(), Tick::Go(interval), "{bytes}");
+            let (meter, now) = meter(1 << 40, LONG, LONG);
+            assert_eq!(meter.charge_block(bytes), interval < 1000, "{bytes}");
+            assert_eq!(meter.tick_at(now), Tick::Go(interval), "{bytes}");
             // A second one as large changes nothing.
             assert!(!meter.charge_block(bytes), "{bytes}");
         }
@@ -222,27 +231,26 @@ mod tests {
 
     #[test]
     fn slow_instructions_make_the_intervals_short_until_they_are_quick_again() {
-        let meter = meter(1 << 40, LONG);
-        meter.begin_slice(LONG);
-        meter.ticked.set(Instant::now() - 50 * SLOW);
-        let Tick::Go(short) = meter.tick() else { panic!() };
-        assert!((1..=10).contains(&short), "{short}");
-        meter.ticked.set(Instant::now());
-        let Tick::Go(longer) = meter.tick() else { panic!() };
-        assert!(longer == 2 * short || longer < short, "{longer}");
+        let (meter, now) = meter(1 << 40, LONG, LONG);
+        let slow = now + 100 * SLOW;
+        for (at, want) in [(slow, 10), (slow, 20), (slow, 40), (slow + 20 * SLOW, 2), (slow + 20 * SLOW, 4)] {
+            assert_eq!(meter.tick_at(at), Tick::Go(want));
+        }
+        let back = (0..20).map(|_| meter.tick_at(slow + 20 * SLOW)).last();
+        assert_eq!(back, Some(Tick::Go(1000)));
     }
 
     #[test]
     fn a_slice_pauses_and_time_ends() {
-        let meter = meter(1 << 40, LONG);
-        meter.begin_slice(Duration::ZERO);
-        assert_eq!((meter.tick(), meter.over()), (Tick::Yield, None));
-        meter.end_slice();
-        assert!(meter.time_left() < LONG);
-        meter.begin(1 << 40, Duration::ZERO);
-        meter.begin_slice(LONG);
-        assert_eq!((meter.tick(), meter.over()), (Tick::Yield, Some(Kind::Time)));
+        let millisecond = Duration::from_millis(1);
+        let (meter, now) = meter(1 << 40, 10 * millisecond, millisecond);
+        assert!(matches!(meter.tick_at(now + millisecond / 2), Tick::Go(_)));
+        assert_eq!((meter.tick_at(now + millisecond), meter.over()), (Tick::Yield, None));
+        // The slice may be longer than what is left of the time.
+        meter.begin_slice_at(now, LONG);
+        assert!(matches!(meter.tick_at(now + 9 * millisecond), Tick::Go(_)));
+        assert_eq!((meter.tick_at(now + 10 * millisecond), meter.over()), (Tick::Yield, Some(Kind::Time)));
         meter.end(Kind::Memory);
-        assert_eq!(meter.over(), Some(Kind::Time));
+        assert_eq!(meter.over(), Some(Kind::Time), "the first reason stays");
     }
 }
