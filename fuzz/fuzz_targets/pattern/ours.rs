@@ -25,7 +25,7 @@ impl std::fmt::Debug for Value {
 pub type Results = Result<Vec<Vec<Value>>, String>;
 
 /// So many steps may a case take.
-const MAX_STEPS: u64 = 100_000;
+const MAX_STEPS: u64 = 20_000;
 
 /// None: it takes more steps than it may.
 pub fn results(case: &Case) -> Option<Results> {

@@ -12,6 +12,7 @@ mod library;
 mod matching;
 mod meter;
 mod output;
+#[cfg(not(test))]
 mod request;
 mod stack;
 mod switch;

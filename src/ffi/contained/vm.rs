@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::{CString, c_int, c_void};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mlua::ffi;
 use rustc_hash::FxBuildHasher;
@@ -21,7 +21,7 @@ const GARBAGE: usize = 192 << 10;
 /// The longest source, bytes. Compiling cannot be paused; what LuaJIT resolves at the end of a block (`goto`) takes
 /// time by the square of the source.
 pub const SOURCE: usize = 64 << 10;
-/// How long compiling may take, and after how many bytes of source the clock is looked at.
+/// How long compiling may take, of the processor's time, and after how many bytes of source that is looked at.
 const COMPILING: Duration = Duration::from_millis(10);
 const PIECE: usize = 256;
 
@@ -187,7 +187,7 @@ impl Contained {
         };
         self.grant();
         let prepare = self.prepare;
-        let mut pieces = Pieces { rest: source, until: Instant::now() + COMPILING, late: false };
+        let mut pieces = Pieces { rest: source, until: cpu_time() + COMPILING, late: false };
         let loaded = self.protected(|state| {
             // SAFETY: in a protected call; the source lives during it. The mode refuses bytecode.
             unsafe {
@@ -460,10 +460,17 @@ unsafe fn left(state: *mut ffi::lua_State, host: &Host, outcome: Outcome, gives:
     left
 }
 
+/// The processor's time that this thread has taken.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// A source on its way to the compiler.
 struct Pieces<'s> {
     rest: &'s [u8],
-    until: Instant,
+    /// When its time is up, by the processor's time.
+    until: Duration,
     /// It was cut off because the time was up.
     late: bool,
 }
@@ -476,7 +483,7 @@ unsafe extern "C-unwind" fn read_piece(
     // SAFETY: what `load` gave to Lua, and a cell of Lua's.
     unsafe {
         let pieces = &mut *data.cast::<Pieces<'_>>();
-        pieces.late = pieces.late || Instant::now() > pieces.until;
+        pieces.late = pieces.late || cpu_time() > pieces.until;
         let piece = if pieces.late { 0 } else { pieces.rest.len().min(PIECE) };
         let (piece, rest) = pieces.rest.split_at(piece);
         pieces.rest = rest;
@@ -484,3 +491,7 @@ unsafe extern "C-unwind" fn read_piece(
         piece.as_ptr().cast()
     }
 }
+
+#[cfg(test)]
+#[path = "vm_tests.rs"]
+mod tests;

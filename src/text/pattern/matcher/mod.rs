@@ -150,6 +150,7 @@ impl Matcher {
     /// the pattern's beginning is an anchor. It is for `find`, `match` and `gsub`; for `gmatch` it is a character.
     pub fn begin(&mut self, init: usize, anchors: bool) {
         self.sets.clear();
+        self.oldest = 0;
         self.again(init, anchors);
     }
 
@@ -198,6 +199,12 @@ impl Matcher {
             None if index == 0 => Ok(Capture::Span { start: self.start, end: self.place }),
             None => Err(PatternError::CaptureIndex),
         }
+    }
+
+    /// How many choices and sets it has room for; never changes.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> (usize, usize) {
+        (self.choices.capacity(), self.sets.capacity())
     }
 
     /// Takes at least one of `left`, which is not 0.
