@@ -24,6 +24,12 @@ local function tostring(...)
     return kind .. ": " .. address(value)
 end
 
+-- LuaJIT's own does not look whether the stack has room for its frame: one that calls itself again (as `__call`, or
+-- handed to itself thousands of times) writes beyond. What is Lua looks.
+local function checked_pcall(...)
+    return pcall(...)
+end
+
 -- The handler runs once the error has left: no C function stands between it and the host.
 local function handled(handler, ok, ...)
     if ok then return true, ... end
@@ -31,6 +37,10 @@ local function handled(handler, ok, ...)
 end
 
 local function xpcall(f, handler, ...)
+    if type(handler) ~= "function" then
+        local kind = handler == nil and "no value" or type(handler)
+        error("bad argument #2 to 'xpcall' (function expected, got " .. kind .. ")", 2)
+    end
     return handled(handler, pcall(f, ...))
 end
 
@@ -74,17 +84,17 @@ function strings.rep(...)
 end
 
 function strings.lower(...)
-    weigh(...)
+    weigh((...))
     return lower(...)
 end
 
 function strings.upper(...)
-    weigh(...)
+    weigh((...))
     return upper(...)
 end
 
 function strings.reverse(...)
-    weigh(...)
+    weigh((...))
     return reverse(...)
 end
 
@@ -300,12 +310,12 @@ function tables.insert(...)
 end
 
 function tables.concat(...)
-    weigh(...)
+    weigh((...))
     return concat(...)
 end
 
 function tables.maxn(...)
-    weigh(...)
+    weigh((...))
     return maxn(...)
 end
 
@@ -404,7 +414,7 @@ end
 local OFFERED = {
     [""] = {
         assert = assert, error = error, getmetatable = getmetatable, ipairs = ipairs, next = next, pairs = pairs,
-        pcall = pcall, rawequal = rawequal, rawget = rawget, rawset = rawset, select = select,
+        pcall = checked_pcall, rawequal = rawequal, rawget = rawget, rawset = rawset, select = select,
         setmetatable = setmetatable, tonumber = tonumber, tostring = tostring, type = type, unpack = unpack,
         xpcall = xpcall, _VERSION = _VERSION, _G = true,
     },

@@ -229,11 +229,20 @@ impl Request {
     /// Makes nginx leave a held request alone: what the client sends or does waits until the request goes on.
     /// While its body is being read only the writing side is left alone.
     pub fn block_events(&self) {
+        self.set_event_handlers(ngx_http_block_reading);
+    }
+
+    /// As [`Request::block_events`], but a client that closes its connection ends the request.
+    pub fn block_events_until_closed(&self) {
+        self.set_event_handlers(ngx_http_test_reading);
+    }
+
+    fn set_event_handlers(&self, read: unsafe extern "C" fn(*mut ngx_http_request_t)) {
         let reads_body = self.state().is_some_and(|state| state.body_read.is_pending());
-        // SAFETY: both are nginx's own handlers for a request that waits for something else.
+        // SAFETY: these are nginx's own handlers for a request that waits for something else.
         unsafe {
             if !reads_body {
-                (*self.as_ptr()).read_event_handler = Some(ngx_http_block_reading);
+                (*self.as_ptr()).read_event_handler = Some(read);
             }
             (*self.as_ptr()).write_event_handler = Some(ngx_http_request_empty_handler);
         }

@@ -85,7 +85,7 @@ pub fn sandboxed(request: &Request) -> Status {
         Ok(script) => script,
         Err(status) => return status,
     };
-    let run = Run::new(profile, &script, profile.tenant(request), Vec::new());
+    let run = Run::responding(profile, &script, profile.tenant(request));
     let status = go_on(request, run, None);
     if status == Status::NGX_DONE {
         request.hold();
@@ -140,7 +140,7 @@ fn go_on(request: &Request, run: Rc<Run>, wake: Option<Rc<Posted>>) -> Status {
     let wake = wake.unwrap_or_else(|| Rc::new(request.posted(woken)));
     let post = Rc::clone(&wake);
     operation.wake_by(Box::new(move || post.post()));
-    request.block_events();
+    request.block_events_until_closed();
     state.put_driver(Box::new(Waiting { run, operation, wake }));
     Status::NGX_DONE
 }

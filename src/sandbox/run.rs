@@ -36,6 +36,8 @@ pub struct Run {
     tenant: Tenant,
     /// What the script gets; taken when it begins.
     args: RefCell<Vec<Value>>,
+    /// What it returns is wanted.
+    returns: bool,
     lease: RefCell<Option<Lease>>,
     ran: Cell<Duration>,
     /// How often it was advanced.
@@ -53,7 +55,7 @@ pub struct Made {
     pub header: Vec<(String, Vec<Vec<u8>>)>,
     /// The status of `ngx.exit`.
     pub exit: Option<u16>,
-    /// What it returned.
+    /// What it returned, where that is wanted.
     pub results: Vec<Value>,
 }
 
@@ -117,13 +119,29 @@ pub enum Progress {
 }
 
 impl Run {
-    /// A run of `script` for `tenant`; [`Run::advance`] begins it.
+    /// A run of `script` for `tenant` that only makes a response; [`Run::advance`] begins it.
+    pub fn responding(profile: &Rc<Profile>, script: &Rc<dyn Script>, tenant: Tenant) -> Rc<Self> {
+        Self::make(profile, script, tenant, Vec::new(), false)
+    }
+
+    /// A run of `script` for `tenant`, as a call that returns something.
     pub fn new(profile: &Rc<Profile>, script: &Rc<dyn Script>, tenant: Tenant, args: Vec<Value>) -> Rc<Self> {
+        Self::make(profile, script, tenant, args, true)
+    }
+
+    fn make(
+        profile: &Rc<Profile>,
+        script: &Rc<dyn Script>,
+        tenant: Tenant,
+        args: Vec<Value>,
+        returns: bool,
+    ) -> Rc<Self> {
         Rc::new(Self {
             profile: Rc::clone(profile),
             script: Rc::clone(script),
             tenant,
             args: RefCell::new(args),
+            returns,
             lease: RefCell::default(),
             ran: Cell::default(),
             advanced: Cell::default(),
@@ -225,7 +243,7 @@ impl Run {
         self.ran.set(vm.ran());
         match advance {
             Advance::Paused => None,
-            Advance::Done(exit) => Some(made(vm, exit).map_err(|why| error(why.to_string()))),
+            Advance::Done(exit) => Some(made(vm, exit, self.returns).map_err(|why| error(why.to_string()))),
             Advance::Ended(ended) => Some(Err(verdict(ended, &self.profile.limits))),
         }
     }
@@ -310,13 +328,13 @@ fn verdict(ended: Ended, limits: &Limits) -> Verdict {
     Verdict { kind: ended.kind, message, place: ended.place }
 }
 
-fn made(vm: &Contained, exit: Option<i32>) -> Result<Made, Unusable> {
+fn made(vm: &Contained, exit: Option<i32>, returns: bool) -> Result<Made, Unusable> {
     Ok(Made {
         output: vm.take_output(),
         status: super::response::status(vm.status())?,
         header: super::response::header(vm.header().map_err(Unusable::Uncrossable)?)?,
         exit: exit.and_then(|status| u16::try_from(status).ok()).filter(|&status| status != 0),
-        results: vm.results().map_err(Unusable::Uncrossable)?,
+        results: if returns { vm.results().map_err(Unusable::Uncrossable)? } else { Vec::new() },
     })
 }
 

@@ -15,7 +15,7 @@
 #   - the host's Lua is unchanged (host.lua), the worker is the same process, and its memory is bounded
 # Then all scripts are sent again to two workers, eight at a time: the verdicts are the same.
 #
-# CORPUS=REGEX runs only the scripts whose names match; CORPUS_TIMES=1 tells how long each took.
+# CORPUS=REGEX runs only the scripts whose names match; CORPUS_TIMES=1 tells how each ended and how long it took.
 use strict;
 use warnings;
 
@@ -79,7 +79,8 @@ sub one_worker {
                 for my $way (@{ $script->{ways} }) {
                     my $began = time;
                     is join('; ', attack($here, $script, $way)), '', "$script->{name} ($way)";
-                    diag sprintf '%-40s %-7s %4d ms', $script->{name}, $way, 1000 * (time - $began) if $ENV{CORPUS_TIMES};
+                    diag sprintf '%-40s %-7s %-6s %4d ms', $script->{name}, $way, $here->{ended}, 1000 * (time - $began)
+                        if $ENV{CORPUS_TIMES};
                 }
             }
             is join(' ', $nginx->worker_pids), $here->{pid}, 'the worker is the same';
@@ -90,7 +91,7 @@ sub one_worker {
         };
     }
     $nginx->stop;
-    is_deeply [grep { /\[(?:alert|emerg|crit)\]/ } split /\n/, $nginx->error_log], [], 'nothing alarming in the log';
+    is_deeply [grep { /^\S+ \S+ \[(?:alert|emerg|crit)\]/ } split /\n/, $nginx->error_log], [], 'nothing alarming in the log';
     return;
 }
 
@@ -112,7 +113,7 @@ sub two_workers {
             for my $at (0 .. $#batch) {
                 my ($script, $way) = @{ $batch[$at] };
                 my $answer = answer_of($sent[$at]);
-                push @problems, map { "$script->{name} ($way): $_" } $answer->{failed} // judge($script, $way, $answer);
+                push @problems, map { "$script->{name} ($way): $_" } judge($script, $way, $answer);
             }
             for my $number (1 .. 2) {
                 my $answer = answer_of($honest[$number - 1]);
@@ -125,7 +126,7 @@ sub two_workers {
     };
     is join(' ', sort $nginx->worker_pids), "@before", 'both workers are the same';
     $nginx->stop;
-    is_deeply [grep { /\[(?:alert|emerg|crit)\]/ } split /\n/, $nginx->error_log], [], 'nothing alarming in the log';
+    is_deeply [grep { /^\S+ \S+ \[(?:alert|emerg|crit)\]/ } split /\n/, $nginx->error_log], [], 'nothing alarming in the log';
     return;
 }
 
@@ -134,7 +135,7 @@ sub start {
     my %files = map { ("corpus/$_->{name}.lua" => $_->{text}) } @$scripts;
     $files{"corpus/$_.lua"} = slurp("$CORPUS/$_.lua") for @FILES;
     my $locations = join '', map {
-        "location ~ ^/file/$_/(.+)\$ { content_by_sandbox_file $_ %ROOT%/corpus/\$1.lua; }\n"
+        "location ~ ^/file/$_/([\\w/]+)\$ { content_by_sandbox_file $_ %ROOT%/corpus/\$1.lua; }\n"
     } sort keys %PROFILE;
     return HotLua::Nginx->new(
         workers => $workers,
@@ -173,7 +174,7 @@ refused string
 refused string
 refused string
 refused string
-taken nil
+taken table
 refused
 TEXT
     return;
@@ -188,10 +189,11 @@ sub attack {
     my $innocent = send_to($nginx, $number % 2 ? "/innocent?n=$number" : "/file/neighbour/innocent?n=$number");
     my $meanwhile = answer_of($innocent);
     my $answer = answer_of($attack);
-    my @problems = $answer->{failed} // judge($script, $way, $answer);
+    my @problems = judge($script, $way, $answer);
     my $expected = $number % 2 ? "innocent $number" : "$HONEST $number";
     push @problems, 'the innocent request got ' . shown($meanwhile) if ($meanwhile->{body} // '') ne $expected;
     push @problems, logged($here, $script, $way, $answer);
+    $here->{ended} = $answer->{kind} // 'none';
     push @problems, addresses($here->{pid}, $answer, $answer->{log});
     push @problems, canary($here, $script->{profile});
     my $pid = answer_of(send_to($nginx, '/pid'))->{body} // 'none';
@@ -220,6 +222,8 @@ sub path_of {
 # What is wrong with an answer; notes the kind in it.
 sub judge {
     my ($script, $way, $answer) = @_;
+    return ($script->{status} // '') eq 'none' && $answer->{failed} eq 'no answer: ' ? () : $answer->{failed}
+        if defined $answer->{failed};
     my @problems = malformed($answer);
     my $expected = $way ne 'file' && defined $script->{'expect@api'} ? $script->{'expect@api'} : $script->{expect};
     my %expected = map { $_ => 1 } split /\|/, $expected;
@@ -295,6 +299,7 @@ sub logged {
     push @problems, "logged without profile and file: $log"
         if $log !~ /\b$script->{profile}\b/ || $log !~ /\Q$script->{name}\E\.lua/ || $log !~ /\[(?:error|warn)\]/;
     my ($kind) = $log =~ $VERDICT;
+    $answer->{kind} = $kind;
     push @problems, "expected $script->{expect}, got " . ($kind // 'none') . ": $log"
         if !grep { ($kind // '') eq $_ } split /\|/, $script->{expect};
     push @problems, "message: $log" if ($kind // '') eq 'error' && defined $script->{message} && $log !~ /$script->{message}/;
@@ -315,6 +320,7 @@ sub news {
 sub addresses {
     my ($pid, $answer, $log) = @_;
     my $text = join "\n", grep { defined } $answer->{head}, $answer->{body}, $answer->{message}, $log;
+    no warnings 'portable';
     my @numbers = grep { $_ } map { hex } $text =~ /0x([0-9a-f]{6,16})(?![0-9a-f])/gi or return;
     my @places = map { /^([0-9a-f]+)-([0-9a-f]+)/ ? [hex $1, hex $2] : () } split /\n/, slurp("/proc/$pid/maps");
     return map {

@@ -5,6 +5,7 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
+use super::Kind;
 use super::host::{Host, entropy};
 use super::meter::BYTES;
 use super::stack::{bytes_at, check_bytes, push, raise};
@@ -15,6 +16,7 @@ const SLOTS: u64 = 4;
 const MOVES: c_int = 1000;
 
 /// `weigh(value, times)`: charges for what a stock function is about to do `times` over all of a string or table.
+/// Copies of a string that no memory could hold end the run.
 pub(super) unsafe extern "C-unwind" fn weigh(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: called by Lua; nothing here raises or converts.
     unsafe {
@@ -23,8 +25,13 @@ pub(super) unsafe extern "C-unwind" fn weigh(state: *mut ffi::lua_State) -> c_in
         let each = if is_table { SLOTS as f64 } else { BYTES as f64 };
         let times =
             if ffi::lua_type(state, 2) == ffi::LUA_TNUMBER { ffi::lua_tonumber(state, 2).max(0.0) } else { 1.0 };
+        let host = Host::of(state);
+        if !is_table && length * times > host.arena.limit() as f64 {
+            host.end(Kind::Memory);
+            return 0;
+        }
         // What is more than any limit is as good as endless; NaN becomes 0.
-        Host::of(state).charge((length / each * times) as u64);
+        host.charge((length / each * times) as u64);
         0
     }
 }

@@ -13,6 +13,7 @@ use super::Kind;
 use super::arena::Arena;
 use super::matching::{Matching, raise_pattern};
 use super::meter::{Meter, Tick};
+use super::place::place_of;
 use super::stack::raise;
 
 unsafe extern "C-unwind" {
@@ -66,6 +67,8 @@ pub(super) struct Host {
     pub(super) matching: UnsafeCell<Matching>,
     /// What the hook is to raise at the next instruction.
     pub(super) raise: Cell<Option<PatternError>>,
+    /// Where the script was when a limit was hit.
+    pub(super) place: RefCell<Option<String>>,
     /// What the script has put out.
     pub(super) output: RefCell<Vec<u8>>,
     pub(super) output_limit: Cell<usize>,
@@ -92,6 +95,7 @@ impl Host {
             args: Cell::new(0),
             matching: UnsafeCell::new(Matching::new()),
             raise: Cell::new(None),
+            place: RefCell::default(),
             output: RefCell::default(),
             output_limit: Cell::new(0),
             allows_variable,
@@ -254,6 +258,9 @@ unsafe extern "C-unwind" fn hook(state: *mut ffi::lua_State, _: *mut ffi::lua_De
             // SAFETY: as above; LuaJIT allows yielding in a count hook where the coroutine is yieldable.
             unsafe {
                 if lua_isyieldable(state) != 0 {
+                    if host.meter.over().is_some() {
+                        host.place.replace(place_of(state));
+                    }
                     ffi::lua_yield(state, 0);
                     return;
                 }

@@ -12,6 +12,7 @@ mod library;
 mod matching;
 mod meter;
 mod output;
+mod place;
 #[cfg(not(test))]
 mod request;
 mod stack;

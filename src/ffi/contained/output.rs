@@ -119,9 +119,15 @@ unsafe fn put_all(state: *mut ffi::lua_State, function: &'static std::ffi::CStr)
         let host = Host::of(state);
         let count = ffi::lua_gettop(state);
         ffi::luaL_checkstack_(state, 3 * DEEPEST as c_int, function.as_ptr());
+        let before = host.output.borrow().len();
         let mut left = MOST;
         for index in 1..=count {
-            match put(state, host, index, 0, &mut left) {
+            let put = put(state, host, index, 0, &mut left);
+            if put.is_err() {
+                // A call that raises puts out nothing.
+                host.output.borrow_mut().truncate(before);
+            }
+            match put {
                 Ok(()) => {}
                 Err(Wrong::Over) => return 0,
                 Err(Wrong::NoArray) => return ffi::luaL_argerror(state, index, c"non-array table found".as_ptr()),

@@ -9,6 +9,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::arena::Arena;
 use super::host::{AllowsVariable, Call, Host, RESERVE};
+use super::place::place_of;
 use super::stack::{message_at, push};
 use super::switch::{self, FIRST, NGX, Outcome};
 use super::value::{self, Allowance, Uncrossable, Value};
@@ -18,6 +19,8 @@ use super::{Kind, entry, library};
 const IDLE: usize = 4 << 20;
 /// How much garbage it may hold besides as much as is alive, bytes: little enough to stay in the processor's cache.
 const GARBAGE: usize = 192 << 10;
+/// The place in the registry of a header that a run has left, out of the way of `luaL_ref`.
+const HEADER: c_int = -2;
 /// The longest source, bytes. Compiling cannot be paused; what LuaJIT resolves at the end of a block (`goto`) takes
 /// time by the square of the source.
 pub const SOURCE: usize = 64 << 10;
@@ -114,12 +117,11 @@ struct Gives {
     header: bool,
 }
 
-/// What a run that ended well has left in `ngx`, and how much it has returned.
+/// What a run that ended well has left in `ngx`.
 #[derive(Default)]
 struct Left {
     status: Option<f64>,
     has_header: bool,
-    results: c_int,
 }
 
 impl Contained {
@@ -234,6 +236,7 @@ impl Contained {
         let host = &self.host;
         host.call.set(Call::None);
         host.raise.set(None);
+        host.place.take();
         host.parents.borrow_mut().clear();
         host.output.replace(output);
         host.output_limit.set(budget.output);
@@ -255,7 +258,7 @@ impl Contained {
                 let outcome = switch::run(state, host, entry::ANCHORS);
                 host.end_slice();
                 let left = match outcome {
-                    Outcome::Returned | Outcome::Exited(_) => left(state, host, outcome, gives),
+                    Outcome::Returned | Outcome::Exited(_) => left(state, gives),
                     Outcome::Paused | Outcome::Raised => Left::default(),
                 };
                 (outcome, left)
@@ -304,10 +307,21 @@ impl Contained {
     /// # Errors
     /// That something of it cannot leave.
     pub fn results(&self) -> Result<Vec<Value>, Uncrossable> {
+        let (thread, state) = (self.host.current.get(), self.state);
         let mut allowance = Allowance::new(self.budget.memory);
-        let thread = self.host.current.get();
-        // SAFETY: the results are on the coroutine's stack, on which `left` has made room.
-        (1..=self.left.results).map(|index| unsafe { value::read(thread, index, 1, &mut allowance) }).collect()
+        let mut results = Vec::new();
+        // SAFETY: the results are on the coroutine's stack, which may be as full as one can be; each is read on the
+        // main state's, on which `left` has made room.
+        unsafe {
+            while ffi::lua_gettop(thread) > 0 {
+                ffi::lua_xmove(thread, state, 1);
+                let result = value::read(state, ffi::lua_gettop(state), 1, &mut allowance);
+                ffi::lua_pop(state, 1);
+                results.push(result?);
+            }
+        }
+        results.reverse();
+        Ok(results)
     }
 
     /// What a run that ended well has left in `ngx.status`; none where it is no number.
@@ -323,9 +337,15 @@ impl Contained {
         if !self.left.has_header {
             return Ok(Vec::new());
         }
-        let thread = self.host.current.get();
-        // SAFETY: `left` has put the table on top of the coroutine's stack and made room.
-        let header = unsafe { value::read(thread, -1, 1, &mut Allowance::new(self.budget.memory)) };
+        // SAFETY: `left` has put the table there and made room on the main state's stack; nothing here raises.
+        let header = unsafe {
+            ffi::lua_rawgeti_(self.state, ffi::LUA_REGISTRYINDEX, HEADER);
+            let header = value::read(self.state, -1, 1, &mut Allowance::new(self.budget.memory));
+            ffi::lua_pushnil(self.state);
+            ffi::lua_rawseti_(self.state, ffi::LUA_REGISTRYINDEX, HEADER);
+            ffi::lua_pop(self.state, 1);
+            header
+        };
         match header? {
             Value::Table(pairs) => Ok(pairs),
             _ => Ok(Vec::new()),
@@ -354,23 +374,10 @@ impl Contained {
         collected.is_ok() && self.collect_at <= IDLE
     }
 
-    /// Where the run is: its innermost function that is the script's own.
+    /// Where the run was when it ended.
     fn place(&self) -> Option<String> {
-        let thread = self.host.current.get();
-        // SAFETY: the coroutine is anchored; neither call allocates for `S` and `l`.
-        unsafe {
-            let mut frame: ffi::lua_Debug = std::mem::zeroed();
-            let mut level = 0;
-            while ffi::lua_getstack(thread, level, &raw mut frame) != 0 {
-                level += 1;
-                ffi::lua_getinfo(thread, c"Sl".as_ptr(), &raw mut frame);
-                let source = std::ffi::CStr::from_ptr(frame.source).to_string_lossy();
-                if frame.currentline > 0 && source != library::NAME {
-                    return Some(format!("{}:{}", source.trim_start_matches('='), frame.currentline));
-                }
-            }
-            None
-        }
+        // SAFETY: the coroutine is anchored.
+        self.host.place.take().or_else(|| unsafe { place_of(self.host.current.get()) })
     }
 
     /// Calls `body` where Lua's errors are caught.
@@ -420,16 +427,15 @@ unsafe fn set_up(state: *mut ffi::lua_State, host: &Host, start: &Start, has_thr
     }
 }
 
-/// Reads what a run has left; a header that is not empty goes to the top of the coroutine's stack.
+/// Reads what a run has left; a header that is not empty goes to the registry. The main state's stack gets room for it
+/// and for results to be read.
 ///
 /// # Safety
 /// In a protected call, after a run that ended well.
-unsafe fn left(state: *mut ffi::lua_State, host: &Host, outcome: Outcome, gives: Gives) -> Left {
-    let thread = host.current.get();
+unsafe fn left(state: *mut ffi::lua_State, gives: Gives) -> Left {
     let mut left = Left::default();
     // SAFETY: by this function's contract. What the script may have made of its `ngx` is read raw.
     unsafe {
-        left.results = if outcome == Outcome::Returned { ffi::lua_gettop(thread) } else { 0 };
         ffi::lua_rawgeti_(state, entry::ANCHORS, NGX);
         if (gives.status || gives.header) && ffi::lua_type(state, -1) == ffi::LUA_TTABLE {
             ffi::lua_pushvalue(state, entry::STATUS);
@@ -448,11 +454,9 @@ unsafe fn left(state: *mut ffi::lua_State, host: &Host, outcome: Outcome, gives:
                 }
             }
         }
-        if left.has_header || left.results > 0 {
-            ffi::luaL_checkstack_(thread, value::ROOM, c"results".as_ptr());
-        }
+        ffi::luaL_checkstack_(state, value::ROOM, c"results".as_ptr());
         if left.has_header {
-            ffi::lua_xmove(state, thread, 1);
+            ffi::lua_rawseti_(state, ffi::LUA_REGISTRYINDEX, HEADER);
         }
         ffi::lua_pushnil(state);
         ffi::lua_rawseti_(state, entry::ANCHORS, NGX);

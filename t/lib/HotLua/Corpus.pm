@@ -6,7 +6,7 @@
 #   says     the output of a run that ends well, without its newline
 #   message  a regex for what the error or the verdict says
 #   returns  what the Lua API hands to the host (as t/sandbox/corpus/host.lua shows it)
-#   status   the HTTP status of the answer, where not 200
+#   status   the HTTP status of the answer, where not 200; none: nginx closes the connection
 #   profile  the profile, where not `attack`
 #   ways     the ways to run it: `file`, `api`, `thread`, `inside`; without it all of them
 #   args     the name of the arguments that the host passes

@@ -1,2 +1,2 @@
--- expect: cpu|time|memory
+-- expect: cpu|time
 while true do pcall(coroutine.wrap(error)) end

@@ -1,4 +1,4 @@
--- expect: ok|error
+-- expect: ok
 local compare = coroutine.wrap(function(a, b)
     while true do a, b = coroutine.yield(a < b) end
 end)

@@ -1,4 +1,4 @@
--- expect: cpu|memory|time
+-- expect: cpu
 -- Made, started and forgotten.
 while true do
     local co = coroutine.create(coroutine.yield)

@@ -1,3 +1,3 @@
--- expect: memory|error|cpu|time
+-- expect: error
 local function f() return coroutine.wrap(f)() end
 f()

@@ -1,4 +1,4 @@
--- expect: ok|error
+-- expect: ok
 -- A depth that is honest.
 local function nest(n)
     if n == 0 then return 0 end

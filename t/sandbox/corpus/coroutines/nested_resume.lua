@@ -1,4 +1,4 @@
--- expect: memory|error|cpu|time|ok
+-- expect: error
 local function nest(n)
     if n == 0 then return 0 end
     local _, m = coroutine.resume(coroutine.create(nest), n - 1)

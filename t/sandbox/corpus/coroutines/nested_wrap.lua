@@ -1,4 +1,4 @@
--- expect: memory|error|cpu|time
+-- expect: error
 -- Each level is a level of C in stock LuaJIT, which ends with a crash.
 local function nest(n)
     if n == 0 then return 0 end

@@ -1,4 +1,4 @@
--- expect: cpu|time
+-- expect: cpu
 -- Two that wake each other by turns.
 local a, b
 a = coroutine.create(function() while true do coroutine.yield(b) end end)

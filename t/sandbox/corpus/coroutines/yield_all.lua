@@ -1,4 +1,4 @@
--- expect: ok|error|memory
+-- expect: ok
 local co = coroutine.wrap(function(...)
     while true do coroutine.yield(...) end
 end)

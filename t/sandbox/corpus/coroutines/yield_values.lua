@@ -1,4 +1,4 @@
--- expect: cpu|time|memory
+-- expect: cpu|time
 -- Thousands of values with each switch.
 local t = {}
 for i = 1, 5000 do t[i] = i end

@@ -1,4 +1,4 @@
--- expect: cpu|error
+-- expect: cpu
 -- message: stack overflow
 local function a(m, n)
     if m == 0 then return n + 1 end

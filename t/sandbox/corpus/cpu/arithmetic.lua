@@ -1,4 +1,4 @@
--- expect: cpu|error
+-- expect: error
 -- message: stack overflow
 local mt = {}
 mt.__add = function(a, b) return a + b end

@@ -1,4 +1,4 @@
--- expect: cpu|error
+-- expect: error
 -- message: stack overflow
 local mt = {}
 mt.__unm = function(a) return -a end

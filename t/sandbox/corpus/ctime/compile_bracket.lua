@@ -1,3 +1,3 @@
--- expect: ok|error
+-- expect: error
 -- source: x = [{{=}}*120000[x]{{=}}*120000]
 -- A delimiter of a long string that is longer than any buffer.

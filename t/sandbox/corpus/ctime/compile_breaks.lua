@@ -1,2 +1,2 @@
--- expect: ok|cpu|time|memory|error
+-- expect: error
 -- source: local a while a do {{if a then break end }}*8000 end

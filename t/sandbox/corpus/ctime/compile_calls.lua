@@ -1,2 +1,2 @@
--- expect: ok|error|memory
+-- expect: error
 -- source: local f f = function() return f end f{{()}}*100000

@@ -1,2 +1,2 @@
--- expect: ok|error
+-- expect: error
 -- source: --[[{{x}}*250000

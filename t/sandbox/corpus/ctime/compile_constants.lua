@@ -1,2 +1,2 @@
--- expect: ok|error|memory
+-- expect: error
 -- source: x = { {{"k#",}}*25000 }

@@ -1,2 +1,2 @@
--- expect: ok|error
+-- expect: error
 -- source: x = {{1}}*80000 y = 0x{{f}}*80000 z = 1e{{9}}*80000

@@ -1,2 +1,2 @@
--- expect: ok|cpu|time|memory|error
+-- expect: error
 -- source: local a if a then {{elseif a then }}*10900 end

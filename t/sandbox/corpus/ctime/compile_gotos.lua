@@ -1,3 +1,3 @@
--- expect: ok|cpu|time|memory|error
+-- expect: error
 -- source: {{goto z }}*18000{{do end }}*18000::z::
 -- Each end of a block looks at all gotos whose label is still to come.

@@ -1,3 +1,3 @@
--- expect: ok|cpu|time|memory|error
+-- expect: error
 -- source: {{::a#:: ;}}*20000
 -- Each label is compared with all others.

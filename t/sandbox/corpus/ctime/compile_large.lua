@@ -1,3 +1,3 @@
--- expect: ok|cpu|time|memory|error
+-- expect: error
 -- source: {{local function f() return {1, "#"} end }}*100000
 -- Some megabytes of a script.

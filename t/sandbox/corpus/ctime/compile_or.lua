@@ -1,3 +1,3 @@
--- expect: ok|cpu|time|memory|error
+-- expect: error
 -- source: local a {{x=a{{ or a}}*16000 }}*3
 -- The parser walks through a list of jumps for each operand: a second, before a single instruction ran.

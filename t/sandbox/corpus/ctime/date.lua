@@ -1,2 +1,2 @@
--- expect: cpu|time|memory
+-- expect: cpu|time
 while true do os.date("%c %x %X %p %A %B") end

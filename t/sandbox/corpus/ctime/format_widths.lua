@@ -1,4 +1,4 @@
--- expect: cpu|time|memory
+-- expect: cpu|time
 local f = ("%99d"):rep(200)
 local t = {}
 for i = 1, 200 do t[i] = i end

@@ -1,4 +1,4 @@
--- expect: cpu|error|memory
+-- expect: error
 -- Each level is a call of C within C in stock LuaJIT, which ends with a crash.
 local depth = 0
 local function again(c)

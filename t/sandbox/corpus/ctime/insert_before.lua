@@ -1,2 +1,2 @@
--- expect: ok|cpu|time
+-- expect: ok
 pcall(table.insert, {}, -2 ^ 31, 1)

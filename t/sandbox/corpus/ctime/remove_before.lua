@@ -1,2 +1,2 @@
--- expect: ok|cpu|time
+-- expect: ok
 pcall(table.remove, { 1, 2 }, -2 ^ 31)

@@ -1,4 +1,4 @@
--- expect: cpu|time
+-- expect: cpu
 -- McIlroy's adversary: it makes any quicksort quadratic.
 local n = 20000
 local value, solid, candidate, gas = {}, 0, 0, n

@@ -1,4 +1,4 @@
--- expect: cpu|time|memory
+-- expect: cpu|time
 -- A comparison walks through all that the strings have in common.
 local t = {}
 local s = ("x"):rep(20000)

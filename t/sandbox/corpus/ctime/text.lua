@@ -1,4 +1,4 @@
--- expect: cpu|time|memory
+-- expect: memory
 -- What is told by C for a megabyte at once.
 local s = ("%"):rep(500000)
 while true do

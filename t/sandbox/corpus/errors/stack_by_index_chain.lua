@@ -1,4 +1,4 @@
--- expect: ok|error
+-- expect: ok
 local t = {}
 for _ = 1, 10000 do t = setmetatable({}, { __index = t }) end
 pcall(function() return t.x end)

@@ -1,4 +1,4 @@
--- expect: ok|error|cpu|memory|time
+-- expect: ok
 for _, event in ipairs { "__index", "__call", "__concat", "__unm", "__eq", "__lt" } do
     local mt = {}
     local t = setmetatable({}, mt)

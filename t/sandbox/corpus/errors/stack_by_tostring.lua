@@ -1,4 +1,4 @@
--- expect: ok|error|cpu|memory|time
+-- expect: cpu
 -- Recursion through what is C elsewhere.
 local mt = {}
 mt.__tostring = function(self) return tostring(self) end

@@ -1,4 +1,4 @@
--- expect: ok|error
+-- expect: ok
 -- Literals that make C data without the ffi library.
 local a, b = 1LL, 2ULL
 local c = 3i

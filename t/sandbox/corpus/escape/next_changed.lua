@@ -1,4 +1,4 @@
--- expect: ok|error
+-- expect: ok
 -- Keys added and removed while a table is walked.
 local t = {}
 for i = 1, 100 do t[i .. ""] = i end

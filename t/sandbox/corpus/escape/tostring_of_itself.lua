@@ -1,2 +1,2 @@
--- expect: cpu|error
+-- expect: cpu
 return tostring(setmetatable({}, { __tostring = tostring }))

@@ -1,4 +1,4 @@
--- expect: memory|error
+-- expect: error
 -- Stacks that grow by what is passed.
 local function f(...) return f(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ...) end
 f()

@@ -1,4 +1,4 @@
--- expect: ok|error
+-- expect: error
 -- ways: file
 -- Headers that a proxy or nginx itself might obey.
 ngx.header["X-Accel-Redirect"] = "/pid"

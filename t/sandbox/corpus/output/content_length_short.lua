@@ -1,4 +1,4 @@
--- expect: ok|error
+-- expect: error
 -- ways: file
 -- What is beyond the length would be the next answer of the connection.
 ngx.header.content_length = 2

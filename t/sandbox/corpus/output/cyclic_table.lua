@@ -1,4 +1,4 @@
--- expect: error|output|cpu
+-- expect: error
 local t = {}
 t[1] = t
 ngx.say(t)

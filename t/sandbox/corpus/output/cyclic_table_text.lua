@@ -1,4 +1,4 @@
--- expect: output|error
+-- expect: error
 local t = { "LEAK" }
 t[2] = t
 ngx.say(t)

@@ -1,4 +1,4 @@
--- expect: ok|error
+-- expect: error
 -- ways: file
 local cycle = {}
 cycle[1] = cycle

@@ -1,3 +1,3 @@
--- expect: ok|error|memory|output
+-- expect: error
 -- ways: file
 ngx.header["X-A"] = ("x"):rep(1000000)

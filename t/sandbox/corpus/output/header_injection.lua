@@ -1,4 +1,4 @@
--- expect: ok|error
+-- expect: error
 -- ways: file
 -- A value with a line break must not make a header or a body.
 ngx.header["X-A"] = "x\r\nX-Injected: LEAK"

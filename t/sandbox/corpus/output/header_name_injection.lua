@@ -1,4 +1,4 @@
--- expect: ok|error
+-- expect: error
 -- ways: file
 ngx.header["X-A: x\r\nX-Injected"] = "LEAK"
 ngx.header["X-B\nX-Injected"] = "LEAK"

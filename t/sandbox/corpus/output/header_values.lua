@@ -1,4 +1,4 @@
--- expect: ok|error|memory|output|cpu
+-- expect: error
 -- ways: file
 local t = {}
 for i = 1, 50000 do t[i] = "a=b" end

@@ -1,3 +1,3 @@
--- expect: ok|error|cpu|memory|output|time
+-- expect: memory
 -- ways: file
 for i = 1, 100000 do ngx.header["X-" .. i] = "x" end

@@ -1,4 +1,4 @@
--- expect: output|error|cpu|time
+-- expect: output
 -- Each hole is a "nil".
 local t = {}
 t[1e6] = "LEAK"

@@ -1,4 +1,4 @@
--- expect: ok|error
+-- expect: error
 -- ways: file
 ngx.status = 99999
 ngx.say("fine")

@@ -1,4 +1,4 @@
--- expect: ok|error
+-- expect: error
 -- ways: file
 ngx.status = 101
 ngx.say("fine")

@@ -1,4 +1,4 @@
--- expect: ok|error
+-- expect: error
 -- ways: file
 ngx.header.transfer_encoding = "chunked"
 ngx.header.connection = "upgrade"

@@ -1,5 +1,6 @@
 -- expect: ok
 -- says: fine
+-- status: 500
 -- ngx and what is in it, as far as they can be changed.
 local say = ngx.say
 for _, object in ipairs { ngx, ngx.var, ngx.header, ngx.req } do

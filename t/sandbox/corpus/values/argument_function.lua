@@ -1,4 +1,4 @@
--- expect: error|raised
+-- expect: error
 -- ways: api thread
 -- args: func
 ngx.say("LEAK", type(...))

@@ -1,4 +1,4 @@
--- expect: error|raised
+-- expect: error
 -- ways: api thread
 -- args: globals
 ngx.say("LEAK", type(...))

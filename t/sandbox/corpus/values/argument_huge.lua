@@ -1,4 +1,4 @@
--- expect: memory|error|raised
+-- expect: error
 -- ways: api thread
 -- args: huge
 -- More than the run's memory.

@@ -1,4 +1,4 @@
--- expect: ok|error|raised|memory
+-- expect: ok
 -- ways: api thread
 -- args: many
 local n = select("#", ...)

@@ -1,4 +1,4 @@
--- expect: error|raised|ok
+-- expect: error
 -- ways: api thread
 -- args: userdata
 -- says: nil

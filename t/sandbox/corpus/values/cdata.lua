@@ -1,3 +1,3 @@
--- expect: ok|error
+-- expect: ok
 -- expect@api: error
 return 1LL
