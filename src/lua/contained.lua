@@ -25,8 +25,8 @@ local function tostring(...)
 end
 
 -- LuaJIT's own does not look whether the stack has room for its frame: one that calls itself again (as `__call`, or
--- handed to itself thousands of times) writes beyond. What is Lua looks.
-local function checked_pcall(...)
+-- handed to itself thousands of times) writes beyond. A Lua function looks, and as a tail call it leaves nothing there.
+local function protected(...)
     return pcall(...)
 end
 
@@ -309,9 +309,30 @@ function tables.insert(...)
     rawset(values, at, value)
 end
 
+-- How many values are made one text at once: writing numbers takes time, and between the pieces it may be paused.
+local PIECE = 1000
+
+local function check_index(value, at)
+    local number = tonumber(value)
+    if not number or number ~= number or number >= 2 ^ 31 or number < -2 ^ 31 then
+        error("bad argument #" .. at .. " to 'concat' (number expected, got " .. type(value) .. ")", 3)
+    end
+    return number - number % 1
+end
+
 function tables.concat(...)
     weigh((...))
-    return concat(...)
+    local values, separator, from, to = ...
+    if type(values) ~= "table" then return concat(...) end
+    from = from == nil and 1 or check_index(from, 3)
+    to = to == nil and #values or check_index(to, 4)
+    if to - from < PIECE then return concat(values, separator, from, to) end
+    local texts, count = {}, 0
+    for at = from, to, PIECE do
+        count = count + 1
+        texts[count] = concat(values, separator, at, at + PIECE <= to and at + PIECE - 1 or to)
+    end
+    return concat(texts, separator)
 end
 
 function tables.maxn(...)
@@ -414,7 +435,7 @@ end
 local OFFERED = {
     [""] = {
         assert = assert, error = error, getmetatable = getmetatable, ipairs = ipairs, next = next, pairs = pairs,
-        pcall = checked_pcall, rawequal = rawequal, rawget = rawget, rawset = rawset, select = select,
+        pcall = protected, rawequal = rawequal, rawget = rawget, rawset = rawset, select = select,
         setmetatable = setmetatable, tonumber = tonumber, tostring = tostring, type = type, unpack = unpack,
         xpcall = xpcall, _VERSION = _VERSION, _G = true,
     },
@@ -471,14 +492,19 @@ end
 -- asked for in any other way than `library.field`. What is left out cannot be missed: nothing else names it.
 local function asked_for(source, library, all)
     local fields, at = {}, 1
-    while true do
-        local from, to = find(source, "%f[%w_]" .. library .. "%f[^%w_]", at)
+    -- Nothing bounds the time of this: a source that names the library very often gets all of it.
+    for _ = 1, 200 do
+        local from, to = find(source, library, at, true)
         if not from then return fields end
-        local field = match(source, "^%.([%a_][%w_]*)", to + 1)
-        if not field then return all end
-        fields[field] = all[field]
+        local is_part = from > 1 and match(source, "^[%w_]", from - 1) or match(source, "^[%w_]", to + 1)
+        if not is_part then
+            local field = match(source, "^%.([%a_][%w_]*)", to + 1)
+            if not field then return all end
+            fields[field] = all[field]
+        end
         at = to + 1
     end
+    return all
 end
 
 -- Makes what gives a script's runs their globals. A global is found by its name in the source alone, so what is not

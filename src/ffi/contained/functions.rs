@@ -15,6 +15,11 @@ const SLOTS: u64 = 4;
 /// How many elements `table.insert` moves at once.
 const MOVES: c_int = 1000;
 
+/// How many values `string.format` takes: writing a number can take microseconds, and it cannot be paused.
+const MOST_FORMATTED: c_int = 1000;
+/// What each costs, in instructions.
+const CONVERSION: u64 = 8;
+
 /// `weigh(value, times)`: charges for what a stock function is about to do `times` over all of a string or table.
 /// Copies of a string that no memory could hold end the run.
 pub(super) unsafe extern "C-unwind" fn weigh(state: *mut ffi::lua_State) -> c_int {
@@ -111,8 +116,11 @@ pub(super) unsafe extern "C-unwind" fn formattable(state: *mut ffi::lua_State) -
         if tells_address(format) {
             raise(state, b"invalid option '%p' to 'format'");
         }
-        Host::of(state).charge((format.len() / BYTES) as u64);
         let top = ffi::lua_gettop(state);
+        if top > MOST_FORMATTED {
+            raise(state, b"too many arguments to 'format'");
+        }
+        Host::of(state).charge((format.len() / BYTES) as u64 + CONVERSION * top as u64);
         let is_plain = |index| {
             matches!(
                 ffi::lua_type(state, index),

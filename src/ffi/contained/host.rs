@@ -73,6 +73,8 @@ pub(super) struct Host {
     pub(super) output: RefCell<Vec<u8>>,
     pub(super) output_limit: Cell<usize>,
     pub(super) allows_variable: AllowsVariable,
+    /// How much of the request's memory the run may still make use of, bytes.
+    pub(super) lendable: Cell<usize>,
     /// What addresses are masked with.
     pub(super) secret: u64,
     /// A script runs: what the host does itself is not metered, apart from its memory.
@@ -99,6 +101,7 @@ impl Host {
             output: RefCell::default(),
             output_limit: Cell::new(0),
             allows_variable,
+            lendable: Cell::new(0),
             secret: entropy(),
             metering: Cell::new(false),
             // LuaJIT's own pause is to be replaced before the first run.
@@ -134,11 +137,19 @@ impl Host {
 
     /// Takes what a C function does, in instructions. False: the run is over and the function should return.
     pub(super) fn charge(&self, instructions: u64) -> bool {
-        let is_over = self.meter.charge(instructions);
-        if is_over {
+        if self.meter.charge(instructions) {
             self.hurry();
         }
-        !is_over
+        self.meter.left() > 0
+    }
+
+    /// Takes what was allocated for the script in the request's memory, bytes: it is given back with the request only.
+    pub(super) fn lend(&self, bytes: usize) {
+        let left = self.lendable.get().saturating_sub(bytes);
+        self.lendable.set(left);
+        if left == 0 {
+            self.end(Kind::Memory);
+        }
     }
 
     /// Ends the run at its next instruction.
@@ -235,7 +246,52 @@ unsafe extern "C" fn allocate(host: *mut c_void, block: *mut c_void, old: usize,
         return ptr::null_mut();
     }
     // SAFETY: Lua passes blocks that it got here, with their sizes.
-    unsafe { host.arena.resize(block, old, new) }
+    let resized = unsafe { host.arena.resize(block, old, new) };
+    if resized.is_null() && new > old {
+        // The range is full of gaps. That ends the run as the limit does: LuaJIT may have written its "not enough
+        // memory" behind the end of a stack that could not grow, so the VM must not go on.
+        host.end(Kind::Memory);
+    }
+    resized
+}
+
+/// What [`has_room`] gives to the function that it protects.
+struct Room {
+    thread: *mut ffi::lua_State,
+    count: c_int,
+    is_there: bool,
+}
+
+/// Makes room for `count` values on the stack of `thread`, which does not run. False: there is none, and where that
+/// was found out by raising the coroutine cannot be resumed again: it is dead.
+///
+/// LuaJIT raises in the name of the coroutine whose stack is to grow, wherever it does not run.
+///
+/// # Safety
+/// `thread` must be a suspended coroutine of the VM of `state`, which runs.
+pub(super) unsafe fn has_room(state: *mut ffi::lua_State, thread: *mut ffi::lua_State, count: c_int) -> bool {
+    unsafe extern "C-unwind" fn make(state: *mut ffi::lua_State) -> c_int {
+        // SAFETY: what `has_room` gave to Lua.
+        unsafe {
+            let room = &mut *ffi::lua_touserdata(state, 1).cast::<Room>();
+            room.is_there = ffi::lua_checkstack(room.thread, room.count) != 0;
+        }
+        0
+    }
+    // A coroutine that has yielded or not begun has that much.
+    if count <= ffi::LUA_MINSTACK / 2 {
+        return true;
+    }
+    let mut room = Room { thread, count, is_there: false };
+    // SAFETY: by this function's contract; what is raised is caught and popped.
+    unsafe {
+        if ffi::lua_cpcall(state, make, (&raw mut room).cast()) != ffi::LUA_OK {
+            ffi::lua_pop(state, 1);
+            ffi::lua_settop(thread, 0);
+            return false;
+        }
+    }
+    room.is_there
 }
 
 unsafe extern "C-unwind" fn hook(state: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {

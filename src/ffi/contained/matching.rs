@@ -16,6 +16,9 @@ const STEPS: u64 = 4096;
 /// How many steps cost as much as an instruction.
 const STEPS_AN_INSTRUCTION: u64 = 2;
 
+/// Room on the stack for what a match answers.
+const CAPTURES: c_int = 40;
+
 /// A search. While it is paused subject and pattern are on its coroutine's stack.
 pub(super) struct Matching {
     matcher: Matcher,
@@ -69,7 +72,7 @@ impl Matching {
                 Ok(Progress::Matched) => return Found::Yes,
                 Ok(Progress::Failed) => return Found::No,
                 Err(error) => return Found::Wrong(error),
-                Ok(Progress::Paused) if host.meter.is_to_stop() => return Found::Paused,
+                Ok(Progress::Paused) if host.metering.get() && host.meter.is_to_stop() => return Found::Paused,
                 Ok(Progress::Paused) => {}
             }
         }
@@ -84,7 +87,7 @@ impl Matching {
         // SAFETY: spans lie in the subject.
         unsafe {
             let subject = self.subject();
-            ffi::luaL_checkstack_(state, 40, c"too many captures".as_ptr());
+            ffi::luaL_checkstack_(state, CAPTURES, c"too many captures".as_ptr());
             let mut count = 0;
             if self.answers == Answers::Span {
                 ffi::lua_pushinteger(state, begin as ffi::lua_Integer + 1);
@@ -156,6 +159,8 @@ unsafe fn search(state: *mut ffi::lua_State, answers: Answers, plain_allowed: bo
     // SAFETY: by this function's contract.
     unsafe {
         let (subject, pattern) = (check_bytes(state, 1), check_bytes(state, 2));
+        // What is pushed once the search has been paused is pushed by the host, where this must not raise.
+        ffi::luaL_checkstack_(state, CAPTURES, c"too many captures".as_ptr());
         let from = start(ffi::luaL_optinteger(state, 3, 1) as i64, subject.len());
         let host = Host::of(state);
         if plain_allowed && (ffi::lua_toboolean(state, 4) != 0 || !has_specials(pattern)) {

@@ -24,6 +24,8 @@ pub(super) struct Meter {
     left: Cell<i64>,
     /// For how many instructions the hook is set.
     armed: Cell<u64>,
+    /// What C functions have taken since the clock was looked at.
+    charged: Cell<u64>,
     /// The largest block of the run, bytes.
     largest: Cell<usize>,
     /// The longest interval by what the last ones took, and when the last one began.
@@ -59,6 +61,7 @@ impl Meter {
         Self {
             left: Cell::new(0),
             armed: Cell::new(0),
+            charged: Cell::new(0),
             largest: Cell::new(0),
             pace: Cell::new(INTERVAL),
             ticked: Cell::new(now),
@@ -85,6 +88,7 @@ impl Meter {
     fn begin_slice_at(&self, now: Instant, slice: Duration) -> i32 {
         self.slice.set(Slice { begin: now, pause: now + slice, end: now + self.time_left.get() });
         self.ticked.set(now);
+        self.charged.set(0);
         self.arm()
     }
 
@@ -101,7 +105,8 @@ impl Meter {
 
     fn tick_at(&self, now: Instant) -> Tick {
         let armed = self.armed.replace(0);
-        self.charge(armed);
+        self.left.set(self.left.get().saturating_sub_unsigned(armed));
+        self.charged.set(0);
         let took = now - self.ticked.replace(now);
         self.pace.set(if took > SLOW {
             (u128::from(armed) * SLOW.as_nanos() / took.as_nanos()).max(1) as u64
@@ -138,11 +143,15 @@ impl Meter {
         next as i32
     }
 
-    /// Takes what a C function has done, in instructions. True: the hook must run as soon as it can.
+    /// Takes what a C function has done, in instructions. True: the hook must run as soon as it can, as nothing is left
+    /// or the clock was not looked at for as much as an interval.
     pub(super) fn charge(&self, instructions: u64) -> bool {
         let left = self.left.get().saturating_sub_unsigned(instructions);
         self.left.set(left);
-        left <= 0
+        let before = self.charged.get();
+        let charged = before.saturating_add(instructions);
+        self.charged.set(charged);
+        left <= 0 || (before < INTERVAL && charged >= INTERVAL)
     }
 
     /// Takes a new block. True: the hook must run as soon as it can, as it was set for smaller ones.
@@ -207,13 +216,26 @@ mod tests {
 
     #[test]
     fn what_c_functions_do_counts() {
-        let (meter, now) = meter(2200, LONG, LONG);
-        assert!(!meter.charge(2000));
-        assert!(meter.charge(200));
+        let (meter, now) = meter(5000, LONG, LONG);
+        assert!(!meter.charge(900));
+        assert!(meter.charge(300), "the clock is to be looked at");
+        assert_eq!(meter.tick_at(now), Tick::Go(1000));
+        assert!(meter.charge(2800));
         assert_eq!((meter.tick_at(now), meter.over()), (Tick::Yield, Some(Kind::Cpu)));
         let (meter, _) = self::meter(10, LONG, LONG);
         assert!(meter.charge(u64::MAX) && meter.charge(u64::MAX));
         assert_eq!(meter.left(), 0);
+    }
+
+    #[test]
+    fn what_takes_as_long_as_an_interval_has_the_clock_looked_at_once() {
+        let meter = meter(1 << 40, LONG);
+        meter.begin_slice(LONG);
+        for (instructions, want) in [(INTERVAL - 1, false), (1, true), (INTERVAL, false)] {
+            assert_eq!(meter.charge(instructions), want, "{instructions}");
+        }
+        meter.tick();
+        assert!(meter.charge(INTERVAL));
     }
 
     #[test]

@@ -15,6 +15,10 @@ use super::stack::{check_bytes, push, raise};
 
 /// How many arguments or headers are taken where a call says nothing else, and at most.
 const MOST: usize = 100;
+/// What nginx allocates for a variable that is looked up, bytes; its text comes on top.
+const VALUE: usize = 16;
+/// What an argument, header or variable costs, in instructions.
+const EACH: usize = 20;
 
 /// Pushes what `read` gives of the current request; nil where it gives none.
 ///
@@ -26,8 +30,13 @@ unsafe fn push_of_request(
 ) -> c_int {
     // The text is nginx's and lives as long as the request, so nothing needs dropping where Lua has no memory.
     let text = current(|request| read(request).map(|text| (text.as_ptr(), text.len()))).flatten();
+    let length = text.map_or(0, |(_, length)| length);
     // SAFETY: by this function's contract; the request is alive while its script runs.
     unsafe {
+        let host = Host::of(state);
+        host.charge((EACH + length / BYTES) as u64);
+        // Looking a variable up takes memory of the request each time, and many make their text anew.
+        host.lend(VALUE + length);
         match text {
             Some((data, length)) => push(state, lua_bytes(data, length)),
             None => ffi::lua_pushnil(state),
@@ -123,6 +132,7 @@ unsafe fn decode(state: *mut ffi::lua_State, text: &[u8], most: usize) -> c_int 
             *slot = arg;
             count += 1;
         }
+        Host::of(state).charge((EACH * count) as u64);
         for arg in &args[..count] {
             push(state, lua_bytes(into.add(arg.name), arg.name_length));
             match arg.value_length {
@@ -166,24 +176,23 @@ pub(super) unsafe extern "C-unwind" fn headers(state: *mut ffi::lua_State) -> c_
     unsafe {
         let most = most(state, 1);
         ffi::lua_createtable(state, 0, 8);
-        // What is collected is counted first, so that nothing of Rust's is alive where Lua has no memory.
-        let mut at = 0;
-        loop {
-            let mut found = None;
-            let mut number = 0;
-            current(|request| {
-                request.request_headers(false, |name, value| {
-                    if number == at {
-                        found = Some(((name.as_ptr(), name.len()), (value.as_ptr(), value.len())));
-                    }
-                    number += 1;
-                });
+        // They are collected first, in what needs no dropping where Lua has no memory.
+        let mut found = [((std::ptr::null(), 0), (std::ptr::null(), 0)); MOST];
+        let mut number = 0;
+        current(|request| {
+            request.request_headers(false, |name, value| {
+                if let Some(slot) = found.get_mut(number) {
+                    *slot = ((name.as_ptr(), name.len()), (value.as_ptr(), value.len()));
+                }
+                number += 1;
             });
-            let Some((name, value)) = found.filter(|_| at < most) else { break };
+        });
+        let taken = &found[..number.min(most)];
+        Host::of(state).charge((number + EACH * taken.len()) as u64);
+        for (name, value) in taken {
             push(state, lua_bytes(name.0, name.1));
             push(state, lua_bytes(value.0, value.1));
             add(state);
-            at += 1;
         }
         1
     }

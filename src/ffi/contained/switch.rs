@@ -7,7 +7,7 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
-use super::host::{Call, Host};
+use super::host::{Call, Host, has_room};
 use super::stack::push;
 use super::{Kind, matching};
 
@@ -30,6 +30,16 @@ pub(super) enum Outcome {
     Exited(i32),
     /// It has raised; the error is on top of the stack of the outermost coroutine.
     Raised,
+}
+
+/// Where a coroutine was left for.
+enum Left {
+    /// Its parent, which is current now.
+    ToParent,
+    /// Nowhere: it is the outermost.
+    Outermost,
+    /// Its parent, whose stack cannot take the values and which cannot be resumed any more: an error is on top of it.
+    Broken,
 }
 
 /// Runs the current coroutine, and those that it resumes, until a slice is over or the run.
@@ -63,21 +73,23 @@ pub(super) unsafe fn run(state: *mut ffi::lua_State, host: &Host, anchors: c_int
                 (ffi::LUA_YIELD, Call::Resume(other)) => enter(state, host, anchors, other),
                 (ffi::LUA_YIELD, Call::Yield) => {
                     let count = ffi::lua_gettop(current);
-                    if leave(state, host, anchors, true, count).is_none() {
+                    if !matches!(leave(state, host, anchors, true, count), Left::ToParent) {
                         return Outcome::Raised;
                     }
                 }
                 (ffi::LUA_OK, _) => {
                     let count = ffi::lua_gettop(current);
-                    if leave(state, host, anchors, true, count).is_none() {
-                        return Outcome::Returned;
+                    match leave(state, host, anchors, true, count) {
+                        Left::ToParent => {}
+                        Left::Outermost => return Outcome::Returned,
+                        Left::Broken => return Outcome::Raised,
                     }
                 }
                 (error, _) => {
                     if error == ffi::LUA_ERRMEM {
                         host.meter.end(Kind::Memory);
                     }
-                    if leave(state, host, anchors, false, 1).is_none() {
+                    if !matches!(leave(state, host, anchors, false, 1), Left::ToParent) {
                         return Outcome::Raised;
                     }
                 }
@@ -109,22 +121,27 @@ unsafe fn enter(state: *mut ffi::lua_State, host: &Host, anchors: c_int, other: 
 }
 
 /// Makes the parent of the current coroutine current, and hands it the last `count` values of its child behind
-/// whether that went well. None: it has no parent.
+/// whether that went well.
 ///
 /// # Safety
 /// As for [`run`].
-unsafe fn leave(state: *mut ffi::lua_State, host: &Host, anchors: c_int, ok: bool, count: c_int) -> Option<()> {
+unsafe fn leave(state: *mut ffi::lua_State, host: &Host, anchors: c_int, ok: bool, count: c_int) -> Left {
     let child = host.current.get();
     let mut parents = host.parents.borrow_mut();
-    let parent = parents.pop()?;
+    let Some(parent) = parents.pop() else { return Left::Outermost };
     let place = FIRST + parents.len() as c_int + 1;
     drop(parents);
     host.charge(SWITCH);
     host.current.set(parent);
     // SAFETY: both are coroutines of this state; the child is let go of after what it gave was moved.
     unsafe {
-        if ffi::lua_checkstack(parent, count + 1) == 0 {
+        if !has_room(state, parent, count + 1) {
             ffi::lua_settop(child, 0);
+            if ffi::lua_status(parent) != ffi::LUA_YIELD {
+                // It cannot go on: that ends the run.
+                push(parent, b"stack overflow");
+                return Left::Broken;
+            }
             ffi::lua_pushboolean(parent, 0);
             push(parent, b"stack overflow");
             host.args.set(2);
@@ -136,7 +153,7 @@ unsafe fn leave(state: *mut ffi::lua_State, host: &Host, anchors: c_int, ok: boo
         ffi::lua_pushnil(state);
         ffi::lua_rawseti_(state, anchors, place);
     }
-    Some(())
+    Left::ToParent
 }
 
 /// # Safety
@@ -205,7 +222,7 @@ pub(super) unsafe extern "C-unwind" fn resume(state: *mut ffi::lua_State) -> c_i
             return refuse("C stack overflow");
         }
         let count = ffi::lua_gettop(state);
-        if ffi::lua_checkstack(thread, count) == 0 {
+        if !has_room(state, thread, count) {
             return refuse("too many arguments to resume");
         }
         host.call.set(Call::Resume(thread));

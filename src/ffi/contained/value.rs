@@ -78,7 +78,7 @@ impl Allowance {
 /// Copies the value at `index`; no metamethod runs.
 ///
 /// # Safety
-/// The stack of `state` must have room for `3 * DEEPEST` values, which the caller makes. It neither raises nor
+/// The stack of `state` must have [`ROOM`], which the caller makes. It neither raises nor
 /// allocates in Lua.
 pub(super) unsafe fn read(
     state: *mut ffi::lua_State,
@@ -123,7 +123,7 @@ pub(super) unsafe fn read(
 }
 
 /// How much of the stack [`read`] may need.
-pub(super) const ROOM: c_int = 3 * DEEPEST as c_int + 8;
+pub(super) const ROOM: c_int = 2 * DEEPEST as c_int + 8;
 
 /// Pushes a copy of `value`.
 ///

@@ -240,6 +240,7 @@ impl Contained {
         host.parents.borrow_mut().clear();
         host.output.replace(output);
         host.output_limit.set(budget.output);
+        host.lendable.set(budget.memory);
     }
 
     /// Runs for about `slice`.

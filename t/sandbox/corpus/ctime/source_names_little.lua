@@ -1,0 +1,4 @@
+-- expect: ok
+-- says: fine
+-- source: ngx.say("fine") --{{ a comment }}*4000
+-- What a source names is looked for when it is loaded: no limit of a run ends that.

@@ -1,0 +1,3 @@
+-- expect: ok
+-- says: fine
+-- source: local x {{x=math.pi }}*6000 ngx.say("fine")
