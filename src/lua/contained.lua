@@ -360,14 +360,8 @@ function coroutines.wrap(f)
     return function(...) return unwrapped(resume(co, ...)) end
 end
 
--- math: a seed is the run's own
-local seeded = true
-local maths = clone(math)
-
-function maths.randomseed(...)
-    seeded = true
-    return randomseed(...)
-end
+-- math
+local maths = math
 
 -- os
 local date, time = os.date, os.time
@@ -483,11 +477,6 @@ local VARIABLES = {
     __metatable = false,
 }
 
-local function fresh_seed()
-    randomseed(prim.random())
-    seeded = false
-end
-
 -- The fields of a library that a source asks for, as a table that is copied for each run; `all` where the library is
 -- asked for in any other way than `library.field`. What is left out cannot be missed: nothing else names it.
 local function asked_for(source, library, all)
@@ -530,9 +519,13 @@ return function(source)
     if fields then own.ngx = true end
     local header, variables, methods = fields and fields.header, fields and fields.var, fields and fields.req
 
+    local random = prim.random
+    local draws = own.math and is_named("random")
+
     -- The globals of a run, and its ngx.
     return function()
-        if seeded then fresh_seed() end
+        -- The generator is the VM's: a run must neither find the last one's seed nor draw on where that one stopped.
+        if draws then randomseed(random()) end
         local env = clone(own)
         if own._G then env._G = env end
         for i = 1, count do env[used_names[i]] = clone(used[i]) end

@@ -44,11 +44,11 @@ my $ALLOW = join ' ', qw(
     ngx.encode_base64 ngx.decode_base64 ngx.md5 ngx.req.get_method ngx.req.get_uri_args ngx.req.get_headers
     ngx.var.arg_*);
 my %PROFILE = (
-    attack    => "allow $ALLOW; instructions 2m; time 200ms; memory 4m; output 64k;",
+    attack    => "allow $ALLOW; instructions 2m; time 1s; memory 4m; output 64k;",
     # Only the clock ends these.
     patient   => "allow $ALLOW; instructions 2000m; time 100ms; memory 4m; output 64k;",
     roomy     => "allow $ALLOW; instructions 20m; time 1s; memory 32m; output 8m;",
-    narrow    => 'allow tostring ngx.say; instructions 2m; time 200ms; memory 4m; output 64k;',
+    narrow    => 'allow tostring ngx.say; instructions 2m; time 1s; memory 4m; output 64k;',
     neighbour => 'allow string table tostring ngx.print ngx.var.arg_n; instructions 1m; time 1s; memory 4m; output 64k;',
 );
 my $HONEST = 'BROWN DOG FOX JUMPS LAZY OVER QUICK THE THE';

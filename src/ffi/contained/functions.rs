@@ -6,7 +6,7 @@ use std::ffi::c_int;
 use mlua::ffi;
 
 use super::Kind;
-use super::host::{Host, entropy};
+use super::host::Host;
 use super::meter::BYTES;
 use super::stack::{bytes_at, check_bytes, push, raise};
 
@@ -152,7 +152,7 @@ fn tells_address(format: &[u8]) -> bool {
 pub(super) unsafe extern "C-unwind" fn random(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: called by Lua.
     unsafe {
-        ffi::lua_pushnumber(state, (entropy() >> 11) as f64);
+        ffi::lua_pushnumber(state, (Host::of(state).random() >> 11) as f64);
         1
     }
 }

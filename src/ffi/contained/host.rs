@@ -77,6 +77,7 @@ pub(super) struct Host {
     pub(super) lendable: Cell<usize>,
     /// What addresses are masked with.
     pub(super) secret: u64,
+    random: Cell<u64>,
     /// A script runs: what the host does itself is not metered, apart from its memory.
     pub(super) metering: Cell<bool>,
     /// The collector hurries.
@@ -103,6 +104,7 @@ impl Host {
             allows_variable,
             lendable: Cell::new(0),
             secret: entropy(),
+            random: Cell::new(entropy()),
             metering: Cell::new(false),
             // LuaJIT's own pause is to be replaced before the first run.
             pressed: Cell::new(true),
@@ -133,6 +135,15 @@ impl Host {
             ffi::lua_getallocf(state, &raw mut host);
             &*host.cast::<Self>()
         }
+    }
+
+    /// A number that scripts cannot guess: splitmix64, from a seed that they never see.
+    pub(super) fn random(&self) -> u64 {
+        let state = self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.random.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
     }
 
     /// Takes what a C function does, in instructions. False: the run is over and the function should return.
@@ -233,7 +244,7 @@ impl Host {
 }
 
 /// A number that scripts cannot guess.
-pub(super) fn entropy() -> u64 {
+fn entropy() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(std::time::Instant::now())
 }

@@ -1,4 +1,4 @@
--- expect: cpu
+-- expect: cpu|memory
 -- A few instructions that fill new memory each time: the memory counts as instructions, too.
 local s, n = ("x"):rep(200000), 0
 while true do

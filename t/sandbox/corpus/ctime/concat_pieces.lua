@@ -1,4 +1,5 @@
 -- expect: ok
+-- profile: roomy
 -- says: fine
 -- Many values are put together piece by piece, with the same outcome.
 local values = {}
