@@ -174,7 +174,7 @@ fn copied_in(value: &LuaValue, depth: usize, allowance: &mut Allowance) -> Resul
                 let Ok((key, value)) = pair else { return Err(Uncrossable::TooMany) };
                 pairs.push((copied_in(&key, depth + 1, allowance)?, copied_in(&value, depth + 1, allowance)?));
             }
-            Value::Table(pairs)
+            Value::Table(pairs.into())
         }
         LuaValue::Function(_) => return Err(Uncrossable::Type("function")),
         LuaValue::Thread(_) => return Err(Uncrossable::Type("coroutine")),
@@ -191,7 +191,7 @@ fn copied_out(lua: &Lua, value: &Value) -> mlua::Result<LuaValue> {
         Value::Text(text) => LuaValue::String(lua.create_string(text)?),
         Value::Table(pairs) => {
             let table = lua.create_table()?;
-            for (key, value) in pairs {
+            for (key, value) in pairs.iter() {
                 table.raw_set(copied_out(lua, key)?, copied_out(lua, value)?)?;
             }
             LuaValue::Table(table)

@@ -1,5 +1,7 @@
 //! What a script may make of a response: its status and header, checked before any of it is sent.
 
+use std::rc::Rc;
+
 use crate::ffi::Value;
 use crate::nginx::{HeaderChange, Request};
 
@@ -59,7 +61,7 @@ pub(super) fn header(pairs: Vec<(Value, Value)>) -> Result<Vec<(String, Vec<Vec<
             return refuse(format!("the response header \"{name}\" is not for scripts to set"));
         }
         let values = match value {
-            Value::Table(values) => values.into_iter().map(|(_, value)| text(value)).collect(),
+            Value::Table(values) => Rc::unwrap_or_clone(values).into_iter().map(|(_, value)| text(value)).collect(),
             value => text(value).map(|value| vec![value]),
         };
         let Some(values) = values else {
@@ -138,7 +140,8 @@ mod tests {
 
     #[test]
     fn headers_are_strings_numbers_and_lists_of_them() {
-        let list = Value::Table(vec![(Value::Number(1.0), text_of("a=1")), (Value::Number(2.0), text_of("b=2"))]);
+        let list =
+            Value::Table(vec![(Value::Number(1.0), text_of("a=1")), (Value::Number(2.0), text_of("b=2"))].into());
         for (name, value, want) in [
             ("X-One", text_of("1"), vec!["1"]),
             ("x_two", Value::Number(2.0), vec!["2"]),
@@ -165,7 +168,11 @@ mod tests {
             ("X", text_of("1\n"), "line break"),
             ("X", text_of("\0"), "NUL"),
             ("X", Value::Boolean(true), "neither string nor number"),
-            ("X", Value::Table(vec![(Value::Number(1.0), Value::Table(vec![]))]), "neither string nor number"),
+            (
+                "X",
+                Value::Table(vec![(Value::Number(1.0), Value::Table(vec![].into()))].into()),
+                "neither string nor number",
+            ),
             ("X", text_of(&"x".repeat(20_000)), "more than"),
         ] {
             let refused = one(name, value).map_err(|why| why.to_string());

@@ -244,6 +244,7 @@ sub judge {
         ($message, $returned, $changed) = map { decode_base64($_ // '') } $message, $returned, $changed;
         push @problems, "expected $expected, got $kind: " . substr $message, 0, 300 if !$expected{$kind};
         push @problems, "the host has changed: $changed" if $changed ne '';
+        push @problems, 'a message of ' . length($message) . ' bytes' if length $message > $LOG_LINE;
         push @problems, "returned $returned, expected $script->{returns}"
             if $kind eq 'ok' && defined $script->{returns} && $returned ne $script->{returns};
         push @problems, "message: $message" if $kind eq 'error' && defined $script->{message} && $message !~ /$script->{message}/;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::{CString, c_int, c_void};
+use std::rc::Rc;
 use std::time::Duration;
 
 use mlua::ffi;
@@ -24,7 +25,8 @@ const HEADER: c_int = -2;
 /// The longest source, bytes. Compiling cannot be paused; what LuaJIT resolves at the end of a block (`goto`) takes
 /// time by the square of the source.
 pub const SOURCE: usize = 64 << 10;
-/// How long compiling may take, of the processor's time, and after how many bytes of source that is looked at.
+/// How long compiling may take, of the processor's time: what cannot go on later must not be refused because the
+/// machine is busy. And after how many bytes of source that is looked at.
 const COMPILING: Duration = Duration::from_millis(10);
 const PIECE: usize = 256;
 
@@ -348,7 +350,7 @@ impl Contained {
             header
         };
         match header? {
-            Value::Table(pairs) => Ok(pairs),
+            Value::Table(pairs) => Ok(Rc::unwrap_or_clone(pairs)),
             _ => Ok(Vec::new()),
         }
     }

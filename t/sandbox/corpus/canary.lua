@@ -56,6 +56,7 @@ local object = {}
 check("errors", select(2, pcall(error, object)) == object and pcall(error) == false and select(2, xpcall(error, function() return 7 end)) == 7
     and select(2, pcall(assert, nil, "x")) == "x" and assert(1) == 1)
 check("metatables", getmetatable(setmetatable({}, object)) == object and setmetatable({}, { __index = function() return 1 end }).x == 1)
+check("outermost coroutine", coroutine.running() == nil and not coroutine.isyieldable() and pcall(coroutine.yield) == false)
 local co = coroutine.create(function(a) local b = coroutine.yield(a + 1) return b * 2 end)
 local _, first = coroutine.resume(co, 1)
 local _, second = coroutine.resume(co, 5)

@@ -1,2 +1,2 @@
--- expect: cpu|time
+-- expect: cpu
 while true do pcall(coroutine.wrap(error)) end

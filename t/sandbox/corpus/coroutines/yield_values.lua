@@ -1,4 +1,5 @@
--- expect: cpu|time
+-- expect: time
+-- profile: patient
 -- Thousands of values with each switch.
 local t = {}
 for i = 1, 5000 do t[i] = i end

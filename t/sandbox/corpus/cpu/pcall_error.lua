@@ -1,2 +1,3 @@
--- expect: cpu|time
+-- expect: time
+-- profile: patient
 while true do pcall(error) end

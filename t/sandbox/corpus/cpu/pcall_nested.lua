@@ -1,3 +1,3 @@
--- expect: cpu|time
+-- expect: cpu
 local function f() return pcall(pcall, pcall, f) end
 while true do f() end

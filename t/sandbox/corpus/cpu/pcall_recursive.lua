@@ -1,4 +1,5 @@
--- expect: cpu|time
+-- expect: time
+-- profile: patient
 -- A thousand frames, each of which catches and goes on.
 local function f(n)
     while true do

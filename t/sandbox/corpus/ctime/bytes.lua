@@ -1,4 +1,5 @@
--- expect: cpu|time
+-- expect: time
+-- profile: patient
 local s = ("x"):rep(1000000)
 while true do
     pcall(string.byte, s, 1, -1)

@@ -1,4 +1,5 @@
--- expect: cpu|time
+-- expect: time
+-- profile: patient
 -- A comparison that reads a megabyte: one instruction.
 local a, b = ("x"):rep(1000000) .. "a", ("x"):rep(1000000) .. "b"
 local n = 0

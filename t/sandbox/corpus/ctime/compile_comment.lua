@@ -1,2 +1,2 @@
 -- expect: error
--- source: --[[{{x}}*250000
+-- source: --[[{{x}}*64498

@@ -1,2 +1,2 @@
 -- expect: error
--- source: local a = "" x = {{a .. }}*50000 a
+-- source: local a = "" x = {{a .. }}*12899 a

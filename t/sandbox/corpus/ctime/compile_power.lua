@@ -1,2 +1,2 @@
 -- expect: error
--- source: x = {{2 ^ }}*60000 2
+-- source: x = {{2 ^ }}*16124 2

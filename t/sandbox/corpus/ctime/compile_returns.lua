@@ -1,2 +1,2 @@
 -- expect: error
--- source: return {{#, }}*30000 1
+-- source: return {{#, }}*9728 1

@@ -1,2 +1,2 @@
 -- expect: error
--- source: x = {{not }}*60000 1
+-- source: x = {{not }}*16124 1

@@ -1,2 +1,2 @@
 -- expect: error
--- source: x = "{{\\}}*99999
+-- source: x = "{{\\}}*64496

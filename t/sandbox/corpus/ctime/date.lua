@@ -1,2 +1,3 @@
--- expect: cpu|time
+-- expect: time
+-- profile: patient
 while true do os.date("%c %x %X %p %A %B") end

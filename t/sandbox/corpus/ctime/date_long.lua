@@ -1,2 +1,2 @@
--- expect: ok|time
+-- expect: ok
 for _ = 1, 100 do pcall(os.date, ("%c"):rep(100000)) end

@@ -1,4 +1,4 @@
--- expect: cpu|time
+-- expect: cpu
 -- A search that is an iterator itself: what calls it is an instruction of the loop.
 local p = (".-"):rep(4) .. "y"
 while true do

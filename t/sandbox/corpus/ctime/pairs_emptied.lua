@@ -1,4 +1,5 @@
--- expect: cpu|time
+-- expect: time
+-- profile: patient
 local t = {}
 for i = 1, 30000 do t[i + 0.5] = true end
 for i = 1, 30000 do t[i + 0.5] = nil end

@@ -1,4 +1,5 @@
--- expect: cpu|time
+-- expect: time
+-- profile: patient
 -- A comparison walks through all that the strings have in common.
 local t = {}
 local s = ("x"):rep(20000)

@@ -1,4 +1,5 @@
--- expect: cpu|time
+-- expect: time
+-- profile: patient
 -- One instruction copies thousands of values.
 local function f(...)
     for _ = 1, 1e9 do select("#", ...) end

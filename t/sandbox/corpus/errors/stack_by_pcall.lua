@@ -1,4 +1,4 @@
--- expect: ok|time
+-- expect: ok
 local function f() return pcall(f) end
 f()
 local function g() return 1, pcall(g) end

@@ -1,3 +1,3 @@
--- expect: ok|time
+-- expect: ok
 local function f(...) return 1, xpcall(f, f, ...) end
 f()

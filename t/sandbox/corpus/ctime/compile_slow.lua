@@ -1,0 +1,4 @@
+-- expect: error
+-- message: compile_slow(?:\.lua)?: takes longer than 10 ms to compile
+-- Each goto is compared with those before it.
+-- source: {{goto a }}*9000::a::
