@@ -364,7 +364,7 @@ fn nothing_that_a_tenant_does_fails_a_scan() {
     site.link("..", "code/tenants/1/loop");
     site.link("../2", "code/tenants/1/directory.lua");
     site.link("tenants/1", "code/alias");
-    mknodat(CWD, &site.path("code/tenants/1/fifo.lua"), FileType::Fifo, Mode::from(0o644), 0).unwrap();
+    mknodat(CWD, site.path("code/tenants/1/fifo.lua"), FileType::Fifo, Mode::from(0o644), 0).unwrap();
     let untrusted = |name, whole| Root { untrusted: true, ..site.root(name, whole) };
     let room = "does not fit with the others into the part of hotlua_zone that is for them";
     let scan_within = |roots: &[Root], tracked: &[&str], room| {

@@ -11,6 +11,9 @@ use super::run::{Made, Unusable};
 const MOST_HEADERS: usize = 100;
 const MOST_BYTES: usize = 16 << 10;
 
+/// Headers by name, each with its values.
+pub type Header = Vec<(String, Vec<Vec<u8>>)>;
+
 /// What `ngx.status` is at the beginning.
 const OK: u16 = 200;
 
@@ -46,7 +49,7 @@ pub(super) fn status(status: Option<f64>) -> Result<Option<u16>, Unusable> {
 ///
 /// # Errors
 /// Text: a name or value that no header can have, a header that is not for scripts, or too much of them.
-pub(super) fn header(pairs: Vec<(Value, Value)>) -> Result<Vec<(String, Vec<Vec<u8>>)>, Unusable> {
+pub(super) fn header(pairs: Vec<(Value, Value)>) -> Result<Header, Unusable> {
     let refuse = |why: String| Err(Unusable::Response(why));
     let mut bytes = 0;
     let mut header = Vec::new();
@@ -130,7 +133,7 @@ impl Made {
 mod tests {
     use super::*;
 
-    fn one(name: &str, value: Value) -> Result<Vec<(String, Vec<Vec<u8>>)>, Unusable> {
+    fn one(name: &str, value: Value) -> Result<Header, Unusable> {
         header(vec![(Value::Text(name.into()), value)])
     }
 

@@ -12,6 +12,7 @@ use super::counters::{count, paused, sliced, spent, waiting};
 use super::pool::{Lease, Taken, Tenant};
 use super::profile::{Limits, Profile};
 use super::queue;
+use super::response::Header;
 use super::script::Script;
 
 /// The first slice runs at once: most scripts are done in it.
@@ -52,7 +53,7 @@ pub struct Made {
     /// What it left in `ngx.status`.
     pub status: Option<u16>,
     /// What it left in `ngx.header`.
-    pub header: Vec<(String, Vec<Vec<u8>>)>,
+    pub header: Header,
     /// The status of `ngx.exit`.
     pub exit: Option<u16>,
     /// What it returned, where that is wanted.

@@ -93,9 +93,10 @@ impl Arena {
                 unsafe { blocks.deallocate(block, ALIGN) };
                 (Some(block), None)
             }
-            // SAFETY: as above.
             (Some(block), _) => {
-                (Some(block), layout(new).and_then(|layout| unsafe { blocks.reallocate(block, layout) }))
+                // SAFETY: as above.
+                let grow = |layout| unsafe { blocks.reallocate(block, layout) };
+                (Some(block), layout(new).and_then(grow))
             }
         };
         if resized.is_none() && new != 0 {

@@ -55,7 +55,7 @@ pub(super) unsafe extern "C-unwind" fn insert(state: *mut ffi::lua_State) -> c_i
             }
             3 => {
                 let at = ffi::luaL_checkinteger(state, 2);
-                let Some(at) = c_int::try_from(at).ok().filter(|&at| at >= 0 && at < c_int::MAX) else {
+                let Some(at) = c_int::try_from(at).ok().filter(|at| (0..c_int::MAX).contains(at)) else {
                     return ffi::luaL_argerror(state, 2, c"position out of bounds".as_ptr());
                 };
                 if end - at > MOVES {

@@ -230,12 +230,11 @@ mod tests {
 
     #[test]
     fn what_takes_as_long_as_an_interval_has_the_clock_looked_at_once() {
-        let meter = meter(1 << 40, LONG);
-        meter.begin_slice(LONG);
+        let (meter, now) = meter(1 << 40, LONG, LONG);
         for (instructions, want) in [(INTERVAL - 1, false), (1, true), (INTERVAL, false)] {
             assert_eq!(meter.charge(instructions), want, "{instructions}");
         }
-        meter.tick();
+        meter.tick_at(now);
         assert!(meter.charge(INTERVAL));
     }
 

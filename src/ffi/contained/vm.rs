@@ -281,12 +281,11 @@ impl Contained {
             Outcome::Paused => Advance::Paused,
             Outcome::Returned => Advance::Done(None),
             Outcome::Exited(status) => Advance::Done(Some(status)),
-            // SAFETY: what was raised is on top of the coroutine's stack.
-            Outcome::Raised => Advance::Ended(Ended {
-                kind: Kind::Error,
-                message: unsafe { message_at(self.host.current.get(), -1) },
-                place: self.place(),
-            }),
+            Outcome::Raised => {
+                // SAFETY: what was raised is on top of the coroutine's stack.
+                let message = unsafe { message_at(self.host.current.get(), -1) };
+                Advance::Ended(Ended { kind: Kind::Error, message, place: self.place() })
+            }
         }
     }
 
