@@ -21,7 +21,7 @@ mod variable;
 
 use mlua::{Lua, LuaOptions, StdLib};
 
-pub use contained::{Advance, Allowance, Budget, Contained, Ended, Kind, ScriptKey, Uncrossable, Value};
+pub use contained::{Advance, Allowance, Contained, Ended, Kind, Limits, ScriptKey, Uncrossable, Value};
 pub use hook::{Interrupted, may_yield, place, watched};
 
 /// Opens a LuaJIT state with all its libraries, `ffi` and `debug` among them, and with C modules allowed.

@@ -18,9 +18,9 @@ pub use api::{FAMILIES, set_profiles};
 pub use closest::closest;
 pub use counters::{Place, Totals, configured, installed, started, totals};
 pub use pool::Pool;
-pub use profile::{Limits, Profile};
+pub use profile::Profile;
 pub use response::deliver;
 pub use run::{Made, Progress, Run, Verdict};
 pub use script::Script;
 
-pub use crate::ffi::Kind;
+pub use crate::ffi::{Kind, Limits};

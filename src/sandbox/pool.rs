@@ -177,10 +177,11 @@ impl State {
 fn open(profile: &Profile) -> Result<Box<Kept>, String> {
     let variables = profile.allow.variables.clone();
     let allows = move |name: &[u8]| {
-        let name = name.to_ascii_lowercase();
         variables.iter().any(|variable| match variable {
-            Variable::Named(known) => known.as_bytes() == name,
-            Variable::Prefix(prefix) => name.starts_with(prefix.as_bytes()),
+            Variable::Named(known) => known.as_bytes().eq_ignore_ascii_case(name),
+            Variable::Prefix(prefix) => {
+                name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+            }
         })
     };
     let mut names: Vec<&str> = profile.allow.names.to_vec();

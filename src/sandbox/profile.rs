@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::ffi::Limits;
 use crate::nginx::{ComplexValue, Request};
 
 use super::allow::Allow;
@@ -42,19 +43,6 @@ impl Profile {
             None => NOBODY.with(Rc::clone),
         }
     }
-}
-
-/// What one run may spend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// VM instructions, and what C functions do counted as instructions.
-    pub instructions: u64,
-    /// The time that the script itself runs, on the wall clock; waiting for its turn is not counted.
-    pub time: Duration,
-    /// Bytes that its VM may take on top of what it has when the run begins.
-    pub memory: usize,
-    /// Bytes of output.
-    pub output: usize,
 }
 
 impl Default for Limits {

@@ -5,12 +5,12 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::ffi::{Advance, Budget, Contained, Ended, Kind, Uncrossable, Value};
+use crate::ffi::{Advance, Contained, Ended, Kind, Limits, Uncrossable, Value};
 use crate::vm::Operation;
 
 use super::counters::{count, paused, sliced, spent, waiting};
 use super::pool::{Lease, Taken, Tenant};
-use super::profile::{Limits, Profile};
+use super::profile::Profile;
 use super::queue;
 use super::response::Header;
 use super::script::Script;
@@ -223,15 +223,8 @@ impl Run {
     }
 
     fn begin(&self, vm: &mut Contained) -> Result<(), Verdict> {
-        let limits = &self.profile.limits;
         self.load(vm)?;
-        let budget = Budget {
-            instructions: limits.instructions,
-            time: limits.time,
-            memory: limits.memory,
-            output: limits.output,
-        };
-        vm.begin(self.script.key(), budget, self.args.take(), SPARE.take());
+        vm.begin(self.script.key(), self.profile.limits, self.args.take(), SPARE.take());
         Ok(())
     }
 

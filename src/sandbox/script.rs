@@ -1,6 +1,7 @@
 //! An untrusted script: its source, and how logs and its own errors name it.
 
 use crate::ffi::ScriptKey;
+use crate::vm::script_key;
 
 /// A script. Each VM compiles it once.
 pub trait Script {
@@ -27,11 +28,7 @@ pub struct Given {
 impl Given {
     /// A script that calls itself `name`.
     pub fn new(name: &str, source: Vec<u8>) -> Self {
-        let key = *blake3::Hasher::new()
-            .update(blake3::hash(&source).as_bytes())
-            .update(name.as_bytes())
-            .finalize()
-            .as_bytes();
+        let key = script_key(name, blake3::hash(&source).as_bytes());
         Self { name: name.to_owned(), source, key }
     }
 }

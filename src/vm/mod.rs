@@ -24,6 +24,6 @@ pub use family::Family;
 pub use live::{Follow, Live};
 pub use loader::{LoadError, file_chunk, find_module};
 pub use operation::{Completion, Operation};
-pub use script::{ScriptFile, script_file, script_fresh, script_source};
+pub use script::{ScriptFile, script_file, script_fresh, script_key, script_source};
 pub use slice::{Progress, Sliced};
 pub use state::{Vm, check};

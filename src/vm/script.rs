@@ -30,7 +30,7 @@ pub struct ScriptFile {
 impl ScriptFile {
     fn identify(&mut self, hash: Hash) {
         self.hash = hash;
-        self.key = *Hash::of(&[hash.as_bytes().as_slice(), self.name.as_bytes()].concat()).as_bytes();
+        self.key = script_key(&self.name, hash.as_bytes());
     }
 
     fn read(&self) -> Result<Vec<u8>, PathError> {
@@ -40,6 +40,11 @@ impl ScriptFile {
             None => Ok(read_static(file, FILE_LIMIT)?.bytes),
         }
     }
+}
+
+/// What tells a script from others, by its name and the hash of its source.
+pub fn script_key(name: &str, hash: &[u8; 32]) -> [u8; 32] {
+    *Hash::of(&[hash, name.as_bytes()].concat()).as_bytes()
 }
 
 /// The script at the evaluated `path`, which must lie below `directory` or, where the request had no part in it

@@ -148,7 +148,7 @@ fn tells_address(format: &[u8]) -> bool {
     false
 }
 
-/// `entropy()`: a number that scripts cannot guess, for the random generator.
+/// `random()`: a number that scripts cannot guess, for the random generator.
 pub(super) unsafe extern "C-unwind" fn random(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: called by Lua.
     unsafe {

@@ -197,7 +197,7 @@ impl Host {
     }
 
     /// Makes the collector hurry where much of a run's memory is in use: left to itself it would begin only when
-    /// twice as much is in use as was alive, which may be beyond the limit.
+    /// some times as much is in use as was alive, which may be beyond the limit.
     ///
     /// # Safety
     /// Called where Lua may run out of memory.

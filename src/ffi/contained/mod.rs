@@ -22,7 +22,7 @@ mod value;
 mod vm;
 
 pub use value::{Allowance, Uncrossable, Value};
-pub use vm::{Advance, Budget, Contained, Ended, ScriptKey};
+pub use vm::{Advance, Contained, Ended, Limits, ScriptKey};
 
 /// What ended a run before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

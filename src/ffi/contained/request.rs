@@ -265,7 +265,7 @@ pub(super) unsafe extern "C-unwind" fn encode_base64(state: *mut ffi::lua_State)
         let unpadded = ffi::lua_type(state, 2) == ffi::LUA_TBOOLEAN && ffi::lua_toboolean(state, 2) != 0;
         convert(
             state,
-            |text| text.len().div_ceil(3) * 4,
+            |text| nginx::base64_length(text.len()),
             |text, into| {
                 let length = nginx::encode_base64(text, into);
                 Some(if unpadded { length - (3 - text.len() % 3) % 3 } else { length })
@@ -277,7 +277,7 @@ pub(super) unsafe extern "C-unwind" fn encode_base64(state: *mut ffi::lua_State)
 /// `ngx.decode_base64(text)`
 pub(super) unsafe extern "C-unwind" fn decode_base64(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: called by Lua.
-    unsafe { convert(state, |text| text.len().div_ceil(4) * 3, nginx::decode_base64) }
+    unsafe { convert(state, |text| nginx::decoded_length(text.len()), nginx::decode_base64) }
 }
 
 /// `ngx.md5(text)`

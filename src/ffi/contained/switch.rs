@@ -7,6 +7,7 @@ use std::ffi::c_int;
 
 use mlua::ffi;
 
+use super::entry::ANCHORS;
 use super::host::{Call, Host, has_room};
 use super::stack::push;
 use super::{Kind, matching};
@@ -45,8 +46,8 @@ enum Left {
 /// Runs the current coroutine, and those that it resumes, until a slice is over or the run.
 ///
 /// # Safety
-/// `state` is the main state, in a protected call; `anchors` is the index of the table of anchored values.
-pub(super) unsafe fn run(state: *mut ffi::lua_State, host: &Host, anchors: c_int) -> Outcome {
+/// `state` is the main state, in a protected call.
+pub(super) unsafe fn run(state: *mut ffi::lua_State, host: &Host) -> Outcome {
     loop {
         if host.meter.over().is_some() {
             return Outcome::Paused;
@@ -67,19 +68,18 @@ pub(super) unsafe fn run(state: *mut ffi::lua_State, host: &Host, anchors: c_int
         // SAFETY: as above; what a coroutine yielded or returned is on its stack.
         unsafe {
             match (status, host.call.get()) {
-                (ffi::LUA_YIELD, Call::None) => return Outcome::Paused,
-                (ffi::LUA_YIELD, Call::Search) => return Outcome::Paused,
+                (ffi::LUA_YIELD, Call::None | Call::Search) => return Outcome::Paused,
                 (ffi::LUA_YIELD, Call::Exit(status)) => return Outcome::Exited(status),
-                (ffi::LUA_YIELD, Call::Resume(other)) => enter(state, host, anchors, other),
+                (ffi::LUA_YIELD, Call::Resume(other)) => enter(state, host, other),
                 (ffi::LUA_YIELD, Call::Yield) => {
                     let count = ffi::lua_gettop(current);
-                    if !matches!(leave(state, host, anchors, true, count), Left::ToParent) {
+                    if !matches!(leave(state, host, true, count), Left::ToParent) {
                         return Outcome::Raised;
                     }
                 }
                 (ffi::LUA_OK, _) => {
                     let count = ffi::lua_gettop(current);
-                    match leave(state, host, anchors, true, count) {
+                    match leave(state, host, true, count) {
                         Left::ToParent => {}
                         Left::Outermost => return Outcome::Returned,
                         Left::Broken => return Outcome::Raised,
@@ -89,7 +89,7 @@ pub(super) unsafe fn run(state: *mut ffi::lua_State, host: &Host, anchors: c_int
                     if error == ffi::LUA_ERRMEM {
                         host.meter.end(Kind::Memory);
                     }
-                    if !matches!(leave(state, host, anchors, false, 1), Left::ToParent) {
+                    if !matches!(leave(state, host, false, 1), Left::ToParent) {
                         return Outcome::Raised;
                     }
                 }
@@ -102,7 +102,7 @@ pub(super) unsafe fn run(state: *mut ffi::lua_State, host: &Host, anchors: c_int
 ///
 /// # Safety
 /// As for [`run`].
-unsafe fn enter(state: *mut ffi::lua_State, host: &Host, anchors: c_int, other: *mut ffi::lua_State) {
+unsafe fn enter(state: *mut ffi::lua_State, host: &Host, other: *mut ffi::lua_State) {
     let current = host.current.get();
     host.charge(SWITCH);
     let mut parents = host.parents.borrow_mut();
@@ -115,7 +115,7 @@ unsafe fn enter(state: *mut ffi::lua_State, host: &Host, anchors: c_int, other: 
         ffi::lua_xmove(current, other, count);
         host.args.set(count);
         ffi::lua_xmove(current, state, 1);
-        ffi::lua_rawseti_(state, anchors, place);
+        ffi::lua_rawseti_(state, ANCHORS, place);
     }
     host.current.set(other);
 }
@@ -125,7 +125,7 @@ unsafe fn enter(state: *mut ffi::lua_State, host: &Host, anchors: c_int, other: 
 ///
 /// # Safety
 /// As for [`run`].
-unsafe fn leave(state: *mut ffi::lua_State, host: &Host, anchors: c_int, ok: bool, count: c_int) -> Left {
+unsafe fn leave(state: *mut ffi::lua_State, host: &Host, ok: bool, count: c_int) -> Left {
     let child = host.current.get();
     let mut parents = host.parents.borrow_mut();
     let Some(parent) = parents.pop() else { return Left::Outermost };
@@ -151,7 +151,7 @@ unsafe fn leave(state: *mut ffi::lua_State, host: &Host, anchors: c_int, ok: boo
             host.args.set(count + 1);
         }
         ffi::lua_pushnil(state);
-        ffi::lua_rawseti_(state, anchors, place);
+        ffi::lua_rawseti_(state, ANCHORS, place);
     }
     Left::ToParent
 }

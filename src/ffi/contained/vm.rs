@@ -44,13 +44,13 @@ unsafe extern "C-unwind" {
 pub type ScriptKey = [u8; 32];
 
 /// What one run may spend.
-#[derive(Clone, Copy, Debug)]
-pub struct Budget {
-    /// VM instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// VM instructions, and what C functions do counted as instructions.
     pub instructions: u64,
-    /// The time that it runs.
+    /// The time that the script itself runs, on the wall clock; waiting for its turn is not counted.
     pub time: Duration,
-    /// Bytes on top of what the VM holds.
+    /// Bytes that its VM may take on top of what it has when the run begins.
     pub memory: usize,
     /// Bytes of output.
     pub output: usize,
@@ -84,7 +84,7 @@ pub struct Contained {
     /// In the registry: the Lua function that makes what gives a script's runs their globals.
     prepare: c_int,
     scripts: HashMap<ScriptKey, Loaded, FxBuildHasher>,
-    budget: Budget,
+    limits: Limits,
     /// A run that has not begun.
     start: Option<Start>,
     /// What a run that ended well has left.
@@ -139,12 +139,12 @@ impl Contained {
         if state.is_null() {
             return Err("no memory for a sandbox".into());
         }
-        let budget = Budget { instructions: 0, time: Duration::ZERO, memory, output: 0 };
+        let limits = Limits { instructions: 0, time: Duration::ZERO, memory, output: 0 };
         let mut vm = Self {
             state,
             prepare: 0,
             scripts: HashMap::default(),
-            budget,
+            limits,
             start: None,
             left: Left::default(),
             gives: Gives { status: names.contains(&"ngx.status"), header: names.contains(&"ngx.header") },
@@ -223,15 +223,15 @@ impl Contained {
     fn grant(&self) {
         self.host.meter.begin(u64::MAX, Duration::MAX);
         let used = self.host.arena.used();
-        self.host.arena.set_limit(used + self.budget.memory);
-        self.host.pressed_from.set(used + self.budget.memory / 2);
+        self.host.arena.set_limit(used + self.limits.memory);
+        self.host.pressed_from.set(used + self.limits.memory / 2);
     }
 
     /// Makes a loaded script ready to run; [`Contained::step`] runs it. What it puts out goes to `output`, which is
     /// empty.
-    pub fn begin(&mut self, key: &ScriptKey, budget: Budget, args: Vec<Value>, output: Vec<u8>) {
+    pub fn begin(&mut self, key: &ScriptKey, limits: Limits, args: Vec<Value>, output: Vec<u8>) {
         self.start = self.scripts.get(key).map(|&script| Start { script, args });
-        self.budget = budget;
+        self.limits = limits;
         self.left = Left::default();
         self.returned = false;
         self.grant();
@@ -241,24 +241,24 @@ impl Contained {
         host.place.take();
         host.parents.borrow_mut().clear();
         host.output.replace(output);
-        host.output_limit.set(budget.output);
-        host.lendable.set(budget.memory);
+        host.output_limit.set(limits.output);
+        host.lendable.set(limits.memory);
     }
 
     /// Runs for about `slice`.
     pub fn step(&mut self, slice: Duration) -> Advance {
         let start = self.start.take();
         let has_thread = std::mem::take(&mut self.has_thread);
-        let (host, budget, gives) = (&*self.host, self.budget, self.gives);
+        let (host, limits, gives) = (&*self.host, self.limits, self.gives);
         let ran = self.protected(|state| {
             // SAFETY: in a protected call.
             unsafe {
                 if let Some(start) = &start {
                     set_up(state, host, start, has_thread);
-                    host.meter.begin(budget.instructions, budget.time);
+                    host.meter.begin(limits.instructions, limits.time);
                 }
                 host.begin_slice(slice);
-                let outcome = switch::run(state, host, entry::ANCHORS);
+                let outcome = switch::run(state, host);
                 host.end_slice();
                 let left = match outcome {
                     Outcome::Returned | Outcome::Exited(_) => left(state, gives),
@@ -291,12 +291,12 @@ impl Contained {
 
     /// Instructions that the run has spent.
     pub fn spent(&self) -> u64 {
-        self.budget.instructions.saturating_sub(self.host.meter.left())
+        self.limits.instructions.saturating_sub(self.host.meter.left())
     }
 
     /// The time that the run has spent.
     pub fn ran(&self) -> Duration {
-        self.budget.time.saturating_sub(self.host.meter.time_left())
+        self.limits.time.saturating_sub(self.host.meter.time_left())
     }
 
     /// Takes what a run that ended well has put out.
@@ -310,7 +310,7 @@ impl Contained {
     /// That something of it cannot leave.
     pub fn results(&self) -> Result<Vec<Value>, Uncrossable> {
         let (thread, state) = (self.host.current.get(), self.state);
-        let mut allowance = Allowance::new(self.budget.memory);
+        let mut allowance = Allowance::new(self.limits.memory);
         let mut results = Vec::new();
         // SAFETY: the results are on the coroutine's stack, which may be as full as one can be; each is read on the
         // main state's, on which `left` has made room.
@@ -342,7 +342,7 @@ impl Contained {
         // SAFETY: `left` has put the table there and made room on the main state's stack; nothing here raises.
         let header = unsafe {
             ffi::lua_rawgeti_(self.state, ffi::LUA_REGISTRYINDEX, HEADER);
-            let header = value::read(self.state, -1, 1, &mut Allowance::new(self.budget.memory));
+            let header = value::read(self.state, -1, 1, &mut Allowance::new(self.limits.memory));
             ffi::lua_pushnil(self.state);
             ffi::lua_rawseti_(self.state, ffi::LUA_REGISTRYINDEX, HEADER);
             ffi::lua_pop(self.state, 1);

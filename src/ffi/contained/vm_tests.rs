@@ -37,8 +37,8 @@ const NAMES: &[&str] = &[
 
 const LONG: Duration = Duration::from_secs(60);
 
-fn budget() -> Budget {
-    Budget { instructions: 10_000_000, time: LONG, memory: 4 << 20, output: 1000 }
+fn budget() -> Limits {
+    Limits { instructions: 10_000_000, time: LONG, memory: 4 << 20, output: 1000 }
 }
 
 fn open(memory: usize) -> Contained {
@@ -46,7 +46,7 @@ fn open(memory: usize) -> Contained {
 }
 
 /// Runs `source` to its end in slices of `slice`.
-fn run(vm: &mut Contained, source: &str, budget: Budget, slice: Duration) -> Result<(Vec<Value>, String), Ended> {
+fn run(vm: &mut Contained, source: &str, budget: Limits, slice: Duration) -> Result<(Vec<Value>, String), Ended> {
     let key = *blake3::hash(source.as_bytes()).as_bytes();
     if !vm.has(&key) {
         vm.load(key, "test", source.as_bytes())?;
@@ -107,7 +107,7 @@ fn a_run_gives_the_same_however_it_is_sliced() {
 
 #[test]
 fn each_limit_ends_a_run_and_the_next_one_is_fine() {
-    let tight = |change: fn(&mut Budget)| {
+    let tight = |change: fn(&mut Limits)| {
         let mut budget = budget();
         change(&mut budget);
         budget
