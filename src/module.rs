@@ -3,7 +3,7 @@
 use ngx::core::Status;
 
 use crate::conf::{Confs, MainConf};
-use crate::nginx::{Conf, Handler, Lifecycle, Request, Variable};
+use crate::nginx::{BodyFilter, Compute, Conf, HOOKS, Handler, Lifecycle, Request, Variable};
 use crate::{control, phase, worker};
 
 /// The module.
@@ -11,7 +11,17 @@ pub struct HotLua;
 
 impl Lifecycle for HotLua {
     type Conf = Confs;
-    const CONTENT: Handler = content;
+    const HANDLERS: [Handler; HOOKS] = [
+        phase::server_rewrite,
+        phase::rewrite,
+        phase::access,
+        phase::precontent,
+        content,
+        phase::header_filter,
+        phase::log,
+    ];
+    const BODY_FILTER: BodyFilter = phase::body_filter;
+    const SET: Compute = phase::set;
     const VARIABLES: &'static [Variable] = phase::VARIABLES;
 
     fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
@@ -26,7 +36,9 @@ impl Lifecycle for HotLua {
         worker::started(main)
     }
 
-    fn exit_process(_: &mut MainConf) {}
+    fn exit_process(main: &mut MainConf) {
+        worker::ended(main);
+    }
 }
 
 fn content(request: &Request) -> Status {

@@ -4,8 +4,8 @@ use std::cell::{OnceCell, RefCell};
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::conf::{MainConf, Prepare, Source};
-use crate::nginx::{Conf, Level, Phase, WakeSet, Zone, is_test, log_cycle, worker_id};
+use crate::conf::{MainConf, Prepare, Slot, Source};
+use crate::nginx::{Conf, Hook, Level, Phase, WakeSet, Zone, is_test, log_cycle, worker_id};
 use crate::phase::{Runtime, run_init};
 use crate::{api, hot, sandbox, vm};
 
@@ -35,6 +35,7 @@ impl Changes {
 
 /// Opens the VM of a new configuration, compiles its inline Lua, runs `init_by_lua*` and asks for shared memory.
 pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
+    add_handlers(conf, main)?;
     main.check_profile_variables(&conf.known_variables())?;
     main.bind_profiles()?;
     if !main.used {
@@ -75,6 +76,19 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
     }
 }
 
+/// Makes nginx call the phases that have Lua.
+fn add_handlers(conf: &mut Conf, main: &MainConf) -> Result<(), String> {
+    let phases = [
+        (Slot::ServerRewrite, Hook::ServerRewrite, None),
+        (Slot::Rewrite, Hook::Rewrite, main.rewrite_no_postpone),
+        (Slot::Access, Hook::Access, main.access_no_postpone),
+        (Slot::Precontent, Hook::Precontent, main.precontent_no_postpone),
+        (Slot::Log, Hook::Log, None),
+    ];
+    let used = phases.into_iter().filter(|(slot, ..)| main.phases.has(*slot));
+    used.into_iter().try_for_each(|(_, hook, no_postpone)| conf.add_handler(hook, no_postpone.unwrap_or(false)))
+}
+
 /// Prepares in the master what the workers inherit.
 pub fn installed(main: &mut MainConf, workers: usize) -> Result<(), String> {
     let (Some(zone), Some(runtime), Some(changes)) = (main.zone, Runtime::of_conf(main), Changes::of(main)) else {
@@ -113,4 +127,14 @@ pub fn started(main: &mut MainConf) -> Result<(), String> {
         log_cycle(Level::Err, format!("init_worker_by_lua error: {error}").as_bytes());
     }
     Ok(())
+}
+
+/// Runs `exit_worker_by_lua*`. What that raises is logged.
+pub fn ended(main: &mut MainConf) {
+    if let Some(code) = main.exit_worker.clone()
+        && worker_id().is_some()
+        && let Err(error) = run_init(main, &code, Phase::EXIT_WORKER)
+    {
+        log_cycle(Level::Err, format!("exit_worker_by_lua error: {error}").as_bytes());
+    }
 }

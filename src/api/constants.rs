@@ -3,7 +3,8 @@
 use mlua::{LightUserData, Lua, Table};
 
 use crate::nginx::{
-    configure_arguments, current, is_debug, pid, prefix, version, worker_count, worker_exiting, worker_id,
+    Phase, configure_arguments, current, current_phase, is_debug, pid, prefix, version, worker_count, worker_exiting,
+    worker_id,
 };
 use crate::vm::Family;
 
@@ -24,7 +25,14 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     prim.raw_set("worker_id", lua.create_function(|_, ()| Ok(worker_id()))?)?;
     prim.raw_set("worker_count", lua.create_function(|_, ()| Ok(worker_count()))?)?;
     prim.raw_set("worker_exiting", lua.create_function(|_, ()| Ok(worker_exiting()))?)?;
+    prim.raw_set("exit_at_return", lua.create_function(|_, status: i64| Ok(exit_at_return(status)))?)?;
     prim.raw_set("set_status", lua.create_function(|_, status: usize| Ok(set_status(status)))?)
+}
+
+/// Notes the status for the end of a phase that cannot be left in the middle. False in the others.
+fn exit_at_return(status: i64) -> bool {
+    current_phase().is_in(Phase::EXIT_AT_RETURN)
+        && current(|request| request.state().map(|state| state.exit.set(Some(status)))).is_some()
 }
 
 /// Makes `status` the response's. Where its header has gone out with one already, returns that.

@@ -1,5 +1,6 @@
 //! The `ngx` API, a file a family. Each has a Lua half of the same stem in `src/lua/`.
 
+mod arg;
 mod args;
 mod body;
 mod constants;
@@ -8,6 +9,7 @@ mod ffi;
 mod header;
 mod log;
 mod output;
+mod redirect;
 mod refuse;
 mod request_header;
 mod require;
@@ -30,6 +32,7 @@ pub const FAMILIES: &[Family] = &[
     ffi::FAMILY,
     context::FAMILY,
     output::FAMILY,
+    arg::FAMILY,
     text::FAMILY,
     time::FAMILY,
     args::FAMILY,
@@ -39,4 +42,5 @@ pub const FAMILIES: &[Family] = &[
     header::FAMILY,
     status::FAMILY,
     request_header::FAMILY,
+    redirect::FAMILY,
 ];

@@ -2,12 +2,40 @@
 
 use mlua::{Lua, Table};
 
-use crate::nginx::Phase;
+use crate::nginx::{Phase, current_phase};
 use crate::vm::Family;
 
 pub(super) const FAMILY: Family = Family { name: "refuse", install, lua: include_str!("../lua/refuse.lua") };
 
-fn install(_: &Lua, prim: &Table) -> mlua::Result<()> {
-    prim.raw_set("output", Phase::OUTPUT.0)?;
-    prim.raw_set("request", Phase::REQUEST.0)
+/// The sets of phases that the Lua halves name.
+const SETS: &[(&str, Phase)] = &[
+    ("output", Phase::OUTPUT),
+    ("request", Phase::REQUEST),
+    ("wait", Phase::WAIT),
+    ("exit", Phase::EXIT),
+    ("exit_at_return", Phase::EXIT_AT_RETURN),
+    ("tls", Phase::TLS),
+    ("timer", Phase::TIMER),
+    ("set", Phase::SET),
+    ("rewrite", Phase::REWRITE.or(Phase::SERVER_REWRITE)),
+    ("access", Phase::ACCESS),
+    ("content", Phase::CONTENT),
+    ("header_filter", Phase::HEADER_FILTER),
+    ("body_filter", Phase::BODY_FILTER),
+    ("log", Phase::LOG),
+    ("balancer", Phase::BALANCER),
+];
+
+fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
+    let names = lua.create_table()?;
+    for (phase, _) in Phase::NAMES {
+        names.raw_set(phase.0, phase.context())?;
+    }
+    prim.raw_set("contexts", names)?;
+    let phases = lua.create_table()?;
+    for (name, set) in SETS {
+        phases.raw_set(*name, set.0)?;
+    }
+    prim.raw_set("phase", lua.create_function(|_, ()| Ok(current_phase().0))?)?;
+    prim.raw_set("phases", phases)
 }

@@ -11,7 +11,7 @@ pub(super) const FAMILY: Family = Family { name: "sleep", install, lua: include_
 
 fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     let sleep = lua.create_function(|_, seconds: f64| {
-        if current_phase() != Phase::CONTENT {
+        if !current_phase().is_in(Phase::WAIT) {
             return Ok(None);
         }
         let after = Duration::try_from_secs_f64(seconds).unwrap_or_default();

@@ -52,14 +52,14 @@ impl Source {
 }
 
 impl Code {
-    /// Reads `*_by_lua '...'`.
-    pub fn quoted(conf: &mut Conf) -> Result<Self, String> {
-        let text = conf.arg().to_vec();
+    /// Reads `*_by_lua '...'`, the Lua at `place` among the arguments.
+    pub fn quoted(conf: &mut Conf, place: usize) -> Result<Self, String> {
+        let text = conf.args().get(place).copied().unwrap_or_default().to_vec();
         Self::inline(conf, text)
     }
 
     /// Reads `*_by_lua_block { ... }`.
-    pub fn block(conf: &mut Conf) -> Result<Self, String> {
+    pub fn block(conf: &mut Conf, _: usize) -> Result<Self, String> {
         let line = conf.line();
         let name = conf.name();
         let text = conf.take_block(|rest| {
@@ -68,9 +68,9 @@ impl Code {
         Self::inline_at(conf, text, line)
     }
 
-    /// Reads `*_by_lua_file path`.
-    pub fn file(conf: &mut Conf) -> Result<Self, String> {
-        let path = conf.arg().to_vec();
+    /// Reads `*_by_lua_file path`, the path at `place` among the arguments.
+    pub fn file(conf: &mut Conf, place: usize) -> Result<Self, String> {
+        let path = conf.args().get(place).copied().unwrap_or_default().to_vec();
         if path.is_empty() {
             return Err(format!("\"{}\" needs the path of a Lua file", conf.name()));
         }

@@ -7,12 +7,15 @@ use crate::nginx::{Apply, Arity, Conf, Context, Directive};
 
 use super::code::Code;
 use super::once::{duplicate, once};
+use super::phases::{Read, Slot, main_code, phase, set, used};
 use super::sandboxed::Sandboxed;
 use super::token::Token;
 use super::{Confs, LocConf, MainConf, hot, sandbox};
 
 const HTTP: Context = Context::HTTP;
 const CONTENT: Context = Context::LOCATION.or(Context::IF_IN_LOCATION);
+const SET: Context = Context::SERVER.or(Context::IF_IN_SERVER).or(Context::LOCATION).or(Context::IF_IN_LOCATION);
+const SERVERS: Context = Context::HTTP.or(Context::SERVER);
 const LEVELS: Context = Context::HTTP.or(Context::SERVER).or(Context::LOCATION);
 const ANYWHERE: Context = Context::HTTP.or(Context::SERVER).or(Context::LOCATION).or(Context::IF_IN_LOCATION);
 
@@ -34,15 +37,70 @@ const fn location(
 }
 
 pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
+    location(c"set_by_lua", SET, Arity::TwoOrMore, |conf, loc| set(conf, loc, Code::quoted)),
+    location(c"set_by_lua_block", SET, Arity::NamedBlock, |conf, loc| set(conf, loc, Code::block)),
+    location(c"set_by_lua_file", SET, Arity::TwoOrMore, |conf, loc| set(conf, loc, Code::file)),
+    location(c"server_rewrite_by_lua_block", SERVERS, Arity::Block, |conf, loc| {
+        phase(conf, loc, Slot::ServerRewrite, Code::block)
+    }),
+    location(c"server_rewrite_by_lua_file", SERVERS, Arity::One, |conf, loc| {
+        phase(conf, loc, Slot::ServerRewrite, Code::file)
+    }),
+    location(c"rewrite_by_lua", ANYWHERE, Arity::One, |conf, loc| phase(conf, loc, Slot::Rewrite, Code::quoted)),
+    location(c"rewrite_by_lua_block", ANYWHERE, Arity::Block, |conf, loc| phase(conf, loc, Slot::Rewrite, Code::block)),
+    location(c"rewrite_by_lua_file", ANYWHERE, Arity::One, |conf, loc| phase(conf, loc, Slot::Rewrite, Code::file)),
+    location(c"access_by_lua", ANYWHERE, Arity::One, |conf, loc| phase(conf, loc, Slot::Access, Code::quoted)),
+    location(c"access_by_lua_block", ANYWHERE, Arity::Block, |conf, loc| phase(conf, loc, Slot::Access, Code::block)),
+    location(c"access_by_lua_file", ANYWHERE, Arity::One, |conf, loc| phase(conf, loc, Slot::Access, Code::file)),
+    location(c"precontent_by_lua_block", ANYWHERE, Arity::Block, |conf, loc| {
+        phase(conf, loc, Slot::Precontent, Code::block)
+    }),
+    location(c"precontent_by_lua_file", ANYWHERE, Arity::One, |conf, loc| {
+        phase(conf, loc, Slot::Precontent, Code::file)
+    }),
     location(c"content_by_lua", CONTENT, Arity::One, |conf, loc| content(conf, loc, Code::quoted)),
     location(c"content_by_lua_block", CONTENT, Arity::Block, |conf, loc| content(conf, loc, Code::block)),
     location(c"content_by_lua_file", CONTENT, Arity::One, |conf, loc| content(conf, loc, Code::file)),
-    main(c"init_by_lua", Arity::One, |conf, main| init(conf, main, Code::quoted)),
-    main(c"init_by_lua_block", Arity::Block, |conf, main| init(conf, main, Code::block)),
-    main(c"init_by_lua_file", Arity::One, |conf, main| init(conf, main, Code::file)),
-    main(c"init_worker_by_lua", Arity::One, |conf, main| init_worker(conf, main, Code::quoted)),
-    main(c"init_worker_by_lua_block", Arity::Block, |conf, main| init_worker(conf, main, Code::block)),
-    main(c"init_worker_by_lua_file", Arity::One, |conf, main| init_worker(conf, main, Code::file)),
+    location(c"header_filter_by_lua", ANYWHERE, Arity::One, |conf, loc| {
+        phase(conf, loc, Slot::HeaderFilter, Code::quoted)
+    }),
+    location(c"header_filter_by_lua_block", ANYWHERE, Arity::Block, |conf, loc| {
+        phase(conf, loc, Slot::HeaderFilter, Code::block)
+    }),
+    location(c"header_filter_by_lua_file", ANYWHERE, Arity::One, |conf, loc| {
+        phase(conf, loc, Slot::HeaderFilter, Code::file)
+    }),
+    location(c"body_filter_by_lua", ANYWHERE, Arity::One, |conf, loc| phase(conf, loc, Slot::BodyFilter, Code::quoted)),
+    location(c"body_filter_by_lua_block", ANYWHERE, Arity::Block, |conf, loc| {
+        phase(conf, loc, Slot::BodyFilter, Code::block)
+    }),
+    location(c"body_filter_by_lua_file", ANYWHERE, Arity::One, |conf, loc| {
+        phase(conf, loc, Slot::BodyFilter, Code::file)
+    }),
+    location(c"log_by_lua", ANYWHERE, Arity::One, |conf, loc| phase(conf, loc, Slot::Log, Code::quoted)),
+    location(c"log_by_lua_block", ANYWHERE, Arity::Block, |conf, loc| phase(conf, loc, Slot::Log, Code::block)),
+    location(c"log_by_lua_file", ANYWHERE, Arity::One, |conf, loc| phase(conf, loc, Slot::Log, Code::file)),
+    main(c"rewrite_by_lua_no_postpone", Arity::Flag, |conf, main| flag(conf, &mut main.rewrite_no_postpone)),
+    main(c"access_by_lua_no_postpone", Arity::Flag, |conf, main| flag(conf, &mut main.access_no_postpone)),
+    main(c"precontent_by_lua_no_postpone", Arity::Flag, |conf, main| flag(conf, &mut main.precontent_no_postpone)),
+    main(c"init_by_lua", Arity::One, |conf, main| main_code(conf, main, |main| &mut main.init, Code::quoted)),
+    main(c"init_by_lua_block", Arity::Block, |conf, main| main_code(conf, main, |main| &mut main.init, Code::block)),
+    main(c"init_by_lua_file", Arity::One, |conf, main| main_code(conf, main, |main| &mut main.init, Code::file)),
+    main(c"init_worker_by_lua", Arity::One, |conf, main| {
+        main_code(conf, main, |main| &mut main.init_worker, Code::quoted)
+    }),
+    main(c"init_worker_by_lua_block", Arity::Block, |conf, main| {
+        main_code(conf, main, |main| &mut main.init_worker, Code::block)
+    }),
+    main(c"init_worker_by_lua_file", Arity::One, |conf, main| {
+        main_code(conf, main, |main| &mut main.init_worker, Code::file)
+    }),
+    main(c"exit_worker_by_lua_block", Arity::Block, |conf, main| {
+        main_code(conf, main, |main| &mut main.exit_worker, Code::block)
+    }),
+    main(c"exit_worker_by_lua_file", Arity::One, |conf, main| {
+        main_code(conf, main, |main| &mut main.exit_worker, Code::file)
+    }),
     main(c"hotlua_root", Arity::Some, hot::roots),
     main(c"hotlua_zone", Arity::One, hot::zone),
     main(c"hotlua_watch", Arity::Flag, |conf, main| flag(conf, &mut main.watch)),
@@ -68,18 +126,12 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     }),
 ];
 
-type Read = fn(&mut Conf) -> Result<Code, String>;
-
 fn content(conf: &mut Conf, loc: &mut LocConf, read: Read) -> Result<(), String> {
     if loc.content.is_some() {
         return Err(duplicate(conf));
     }
     sole_handler(conf, loc)?;
-    let code = Rc::new(read(conf)?);
-    let main = conf.main_conf::<Confs>();
-    main.used = true;
-    main.codes.push(Rc::clone(&code));
-    loc.content = Some(code);
+    loc.content = Some(used(conf, read, 0)?);
     conf.set_content_handler();
     Ok(())
 }
@@ -115,29 +167,6 @@ fn control_token(conf: &mut Conf, loc: &mut LocConf) -> Result<(), String> {
     }
     loc.control_token = Some(Rc::new(Token::read(conf)?));
     Ok(())
-}
-
-fn init(conf: &mut Conf, main: &mut MainConf, read: Read) -> Result<(), String> {
-    let code = code(conf, &main.init, read)?;
-    main.used = true;
-    main.codes.push(Rc::clone(&code));
-    main.init = Some(code);
-    Ok(())
-}
-
-fn init_worker(conf: &mut Conf, main: &mut MainConf, read: Read) -> Result<(), String> {
-    let code = code(conf, &main.init_worker, read)?;
-    main.used = true;
-    main.codes.push(Rc::clone(&code));
-    main.init_worker = Some(code);
-    Ok(())
-}
-
-fn code(conf: &mut Conf, slot: &Option<Rc<Code>>, read: Read) -> Result<Rc<Code>, String> {
-    if slot.is_some() {
-        return Err(duplicate(conf));
-    }
-    Ok(Rc::new(read(conf)?))
 }
 
 fn text(conf: &mut Conf, slot: &mut Option<String>) -> Result<(), String> {

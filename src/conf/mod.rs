@@ -6,6 +6,7 @@ mod directives;
 mod hot;
 mod number;
 mod once;
+mod phases;
 mod profiles;
 mod roots;
 mod sandbox;
@@ -26,6 +27,7 @@ use crate::sandbox::{Profile, Variable};
 
 pub use code::{Code, Source, evaluate};
 pub use hot::Prepare;
+pub use phases::{Phases, SetCode, Slot, Used};
 pub use sandboxed::Sandboxed;
 pub use token::Token;
 
@@ -40,6 +42,16 @@ pub struct MainConf {
     pub init: Option<Rc<Code>>,
     /// `init_worker_by_lua*`
     pub init_worker: Option<Rc<Code>>,
+    /// `exit_worker_by_lua*`
+    pub exit_worker: Option<Rc<Code>>,
+    /// The phases of requests that run Lua.
+    pub phases: Used,
+    /// `rewrite_by_lua_no_postpone`
+    pub rewrite_no_postpone: Option<bool>,
+    /// `access_by_lua_no_postpone`
+    pub access_no_postpone: Option<bool>,
+    /// `precontent_by_lua_no_postpone`
+    pub precontent_no_postpone: Option<bool>,
     /// The profiles of `hotlua_sandbox`.
     pub profiles: Vec<Rc<Profile>>,
     /// `file:line` of each of `profiles`.
@@ -79,6 +91,8 @@ pub struct MainConf {
 /// A location's configuration, and what servers and `http` set for those inside.
 #[derive(Default)]
 pub struct LocConf {
+    /// The Lua of phases that inner blocks inherit.
+    pub phases: Phases,
     /// `content_by_lua*`
     pub content: Option<Rc<Code>>,
     /// `content_by_sandbox_file`
@@ -106,6 +120,11 @@ impl LocConf {
         self.code_cache.unwrap_or(true)
     }
 
+    /// Says whether the response passes through Lua.
+    pub fn runs_lua_in_filters(&self) -> bool {
+        self.phases.get(Slot::HeaderFilter).is_some() || self.phases.get(Slot::BodyFilter).is_some()
+    }
+
     /// Says whether an underscore in the name of a response header stands for a dash.
     pub fn transforms_underscores(&self) -> bool {
         self.transform_underscores.unwrap_or(true)
@@ -131,6 +150,7 @@ impl Configuration for Confs {
                 conf.inherit_content_handler();
             }
         }
+        child.phases.inherit(&parent.phases);
         child.control_token = child.control_token.take().or_else(|| parent.control_token.clone());
         child.code_cache = child.code_cache.or(parent.code_cache);
         child.transform_underscores = child.transform_underscores.or(parent.transform_underscores);

@@ -68,7 +68,7 @@ fn running_number(lua: &Lua) -> Option<u64> {
 
 /// Says whether the phase that runs can wait for an operation.
 fn may_wait() -> bool {
-    current_phase() == Phase::CONTENT
+    current_phase().is_in(Phase::WAIT)
 }
 
 /// Begins a change that goes on even where the script no longer waits for it.

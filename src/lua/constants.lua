@@ -89,7 +89,7 @@ ngx.config = {
 function ngx.exit(status)
     if type(status) ~= "number" then shared.bad_type(1, "number", status) end
     status = status < 0 and -floor(-status) or floor(status)
-    shared.check_phase(shared.phases.request)
+    shared.check_phase(shared.phases.exit)
     if status == ngx.AGAIN or status == ngx.DONE then
         error("bad argument to 'ngx.exit': does not accept NGX_AGAIN or NGX_DONE", 2)
     end
@@ -100,5 +100,6 @@ function ngx.exit(status)
                 " via ngx.exit after sending out the response status " .. sent)
         end
     end
+    if prim.exit_at_return(status) then return end
     return shared.exit(status)
 end

@@ -52,6 +52,14 @@ function flatten(parts, value)
     parts[#parts + 1] = text
 end
 
+-- The text of a value as ngx.print writes it; or nil and what is wrong.
+function shared.flatten(value)
+    local parts = {}
+    local wrong = flatten(parts, value)
+    if wrong then return nil, wrong end
+    return concat(parts)
+end
+
 -- Raises for a call that may not output, or returns why it cannot.
 local function refused()
     shared.check_phase(OUTPUT, 2)

@@ -14,16 +14,14 @@ int hotlua_allowed(uint32_t phases);
 ]]
 
 -- Sets of phases.
-shared.phases = { output = prim.output, request = prim.request }
+shared.phases = prim.phases
 
 -- Raises where no request runs this Lua, or its phase is not one of `phases`.
 function shared.check_phase(phases, level)
     local allowed = C.hotlua_allowed(phases)
     if allowed == 1 then return end
     if allowed < 0 then error("no request found", (level or 1) + 2) end
-    local phase = ngx.get_phase()
-    error("API disabled in the context of " .. (phase == "timer" and "ngx.timer" or phase .. "_by_lua*"),
-        (level or 1) + 2)
+    error("API disabled in the context of " .. prim.contexts[prim.phase()], (level or 1) + 2)
 end
 
 -- Raises for the argument at `position` of the function at `level`.
@@ -51,6 +49,13 @@ function shared.text(position, value, count, level)
     if type(value) == "string" then return value end
     if type(value) ~= "number" then shared.bad_type(position, "string", value, count, (level or 1) + 1) end
     return tostring(value)
+end
+
+-- Raises for a function that was called in a phase that does not allow it.
+function shared.disabled(level)
+    local phase = prim.contexts[prim.phase()]
+    if not phase then shared.no_request((level or 1) + 1) end
+    error("API disabled in the context of " .. phase, (level or 1) + 1)
 end
 
 local digits = ffi.new "char[32]"

@@ -46,10 +46,3 @@ shared.DUE, shared.settle = -2, prim.settle
 function ngx.get_phase()
     return prim.phase_names[prim.phase()] or error("no request ctx found", 2)
 end
-
--- Raises for a function that was called in a phase that does not allow it.
-function shared.disabled(level)
-    local phase = prim.phase_names[prim.phase()]
-    if not phase then shared.no_request((level or 1) + 1) end
-    error("API disabled in the context of " .. phase .. "_by_lua*", (level or 1) + 1)
-end

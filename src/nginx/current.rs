@@ -21,11 +21,58 @@ impl Phase {
     pub const INIT_WORKER: Self = Self(0x02);
     /// `content_by_lua*`
     pub const CONTENT: Self = Self(0x04);
+    /// `set_by_lua*`
+    pub const SET: Self = Self(0x08);
+    /// `server_rewrite_by_lua*`
+    pub const SERVER_REWRITE: Self = Self(0x10);
+    /// `rewrite_by_lua*`
+    pub const REWRITE: Self = Self(0x20);
+    /// `access_by_lua*`
+    pub const ACCESS: Self = Self(0x40);
+    /// `precontent_by_lua*`
+    pub const PRECONTENT: Self = Self(0x80);
+    /// `header_filter_by_lua*`
+    pub const HEADER_FILTER: Self = Self(0x100);
+    /// `body_filter_by_lua*`
+    pub const BODY_FILTER: Self = Self(0x200);
+    /// `log_by_lua*`
+    pub const LOG: Self = Self(0x400);
+    /// `balancer_by_lua*`
+    pub const BALANCER: Self = Self(0x800);
+    /// `ssl_client_hello_by_lua*`
+    pub const SSL_CLIENT_HELLO: Self = Self(0x1000);
+    /// `ssl_certificate_by_lua*`
+    pub const SSL_CERTIFICATE: Self = Self(0x2000);
+    /// `ssl_session_fetch_by_lua*`
+    pub const SSL_SESSION_FETCH: Self = Self(0x4000);
+    /// `ssl_session_store_by_lua*`
+    pub const SSL_SESSION_STORE: Self = Self(0x8000);
+    /// The callback of a timer.
+    pub const TIMER: Self = Self(0x1_0000);
+    /// As a worker ends.
+    pub const EXIT_WORKER: Self = Self(0x2_0000);
 
-    /// Those that make the response: in the others nothing may be output.
-    pub const OUTPUT: Self = Self::CONTENT;
+    /// Those that may make the response: in the others nothing may be output.
+    pub const OUTPUT: Self =
+        Self::SERVER_REWRITE.or(Self::REWRITE).or(Self::ACCESS).or(Self::PRECONTENT).or(Self::CONTENT);
     /// Those of a request.
-    pub const REQUEST: Self = Self::CONTENT;
+    pub const REQUEST: Self =
+        Self::OUTPUT.or(Self::SET).or(Self::HEADER_FILTER).or(Self::BODY_FILTER).or(Self::LOG).or(Self::BALANCER);
+    /// Those of a TLS handshake.
+    pub const TLS: Self =
+        Self::SSL_CLIENT_HELLO.or(Self::SSL_CERTIFICATE).or(Self::SSL_SESSION_FETCH).or(Self::SSL_SESSION_STORE);
+    /// Those in which Lua may wait.
+    pub const WAIT: Self =
+        Self::OUTPUT.or(Self::SSL_CLIENT_HELLO).or(Self::SSL_CERTIFICATE).or(Self::SSL_SESSION_FETCH).or(Self::TIMER);
+    /// Those in which `ngx.exit` ends something.
+    pub const EXIT: Self = Self::WAIT.or(Self::EXIT_AT_RETURN);
+    /// Those in which `ngx.exit` only notes the status and returns, for these cannot be left in the middle.
+    pub const EXIT_AT_RETURN: Self = Self::HEADER_FILTER.or(Self::BALANCER).or(Self::SSL_SESSION_STORE);
+
+    /// Both.
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 
     /// Says whether it is one of `others`.
     #[inline]
@@ -34,8 +81,51 @@ impl Phase {
     }
 
     /// What `ngx.get_phase()` answers, by bit.
-    pub const NAMES: &'static [(Self, &'static str)] =
-        &[(Self::INIT, "init"), (Self::INIT_WORKER, "init_worker"), (Self::CONTENT, "content")];
+    pub const NAMES: &'static [(Self, &'static str)] = &[
+        (Self::INIT, "init"),
+        (Self::INIT_WORKER, "init_worker"),
+        (Self::CONTENT, "content"),
+        (Self::SET, "set"),
+        (Self::SERVER_REWRITE, "server_rewrite"),
+        (Self::REWRITE, "rewrite"),
+        (Self::ACCESS, "access"),
+        (Self::PRECONTENT, "precontent"),
+        (Self::HEADER_FILTER, "header_filter"),
+        (Self::BODY_FILTER, "body_filter"),
+        (Self::LOG, "log"),
+        (Self::BALANCER, "balancer"),
+        (Self::SSL_CLIENT_HELLO, "ssl_client_hello"),
+        (Self::SSL_CERTIFICATE, "ssl_cert"),
+        (Self::SSL_SESSION_FETCH, "ssl_session_fetch"),
+        (Self::SSL_SESSION_STORE, "ssl_session_store"),
+        (Self::TIMER, "timer"),
+        (Self::EXIT_WORKER, "exit_worker"),
+    ];
+
+    /// What stands in "API disabled in the context of NAME", by bit.
+    pub fn context(self) -> &'static str {
+        match self {
+            Self::SSL_CERTIFICATE => "ssl_certificate_by_lua*",
+            Self::TIMER => "ngx.timer",
+            Self::INIT => "init_by_lua*",
+            Self::INIT_WORKER => "init_worker_by_lua*",
+            Self::CONTENT => "content_by_lua*",
+            Self::SET => "set_by_lua*",
+            Self::SERVER_REWRITE => "server_rewrite_by_lua*",
+            Self::REWRITE => "rewrite_by_lua*",
+            Self::ACCESS => "access_by_lua*",
+            Self::PRECONTENT => "precontent_by_lua*",
+            Self::HEADER_FILTER => "header_filter_by_lua*",
+            Self::BODY_FILTER => "body_filter_by_lua*",
+            Self::LOG => "log_by_lua*",
+            Self::BALANCER => "balancer_by_lua*",
+            Self::SSL_CLIENT_HELLO => "ssl_client_hello_by_lua*",
+            Self::SSL_SESSION_FETCH => "ssl_session_fetch_by_lua*",
+            Self::SSL_SESSION_STORE => "ssl_session_store_by_lua*",
+            Self::EXIT_WORKER => "exit_worker_by_lua*",
+            _ => "(unknown)",
+        }
+    }
 }
 
 /// A worker's one thread reads and writes it; it is atomic only so that no `unsafe` is needed.

@@ -20,6 +20,8 @@ impl Context {
     pub const SERVER: Self = Self(NGX_HTTP_SRV_CONF as _);
     /// `location { }`
     pub const LOCATION: Self = Self(NGX_HTTP_LOC_CONF as _);
+    /// `if` in a server
+    pub const IF_IN_SERVER: Self = Self(NGX_HTTP_SIF_CONF as _);
     /// `if` in a location
     pub const IF_IN_LOCATION: Self = Self(NGX_HTTP_LIF_CONF as _);
 
@@ -40,11 +42,13 @@ pub enum Arity {
     None,
     /// One or more.
     Some,
+    /// Two or more.
+    TwoOrMore,
     /// `on` or `off`
     Flag,
     /// A `{ }` block whose text is not nginx configuration and is read by [`Conf::take_block`].
     Block,
-    /// One argument and a `{ }` block of directives that [`Conf::read_block`] reads.
+    /// One argument and a `{ }` block, of directives that [`Conf::read_block`] reads or of other text.
     NamedBlock,
 }
 
@@ -78,6 +82,7 @@ impl<C: Configuration> Directive<C> {
             Arity::One => NGX_CONF_TAKE1,
             Arity::Two => NGX_CONF_TAKE2,
             Arity::Some => NGX_CONF_1MORE,
+            Arity::TwoOrMore => NGX_CONF_2MORE,
             Arity::Flag => NGX_CONF_FLAG,
             Arity::Block => NGX_CONF_BLOCK | NGX_CONF_NOARGS,
             Arity::NamedBlock => NGX_CONF_BLOCK | NGX_CONF_TAKE1,

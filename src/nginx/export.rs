@@ -6,16 +6,17 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use ngx::ffi::*;
 
 use super::conf::Conf;
 use super::define::Variable;
 use super::directive::Directive;
-use super::entry::{Handler, register_content};
+use super::entry::{BodyFilter, HOOKS, Handler, register};
 use super::log::{Level, log_cycle, while_installing};
 use super::process::worker_count_of;
+use super::set_variable::{Compute, register_set};
 
 /// The configuration structures of the module and the directives that fill them.
 pub trait Configuration: Sized + 'static {
@@ -34,8 +35,12 @@ pub trait Configuration: Sized + 'static {
 pub trait Lifecycle: 'static {
     /// What it is configured by.
     type Conf: Configuration;
-    /// Answers in the content phase of the locations that the configuration asked it for.
-    const CONTENT: Handler;
+    /// What runs at each [`super::Hook`], in their order.
+    const HANDLERS: [Handler; HOOKS];
+    /// What runs for each part of a response's body.
+    const BODY_FILTER: BodyFilter;
+    /// What computes the values that [`Conf::set_variable`] was called for.
+    const SET: Compute;
     /// The nginx variables that it defines.
     const VARIABLES: &'static [Variable];
 
@@ -50,11 +55,17 @@ pub trait Lifecycle: 'static {
 }
 
 static CTX_INDEX: AtomicUsize = AtomicUsize::new(usize::MAX);
+static MODULE: AtomicPtr<ngx_module_t> = AtomicPtr::new(ptr::null_mut());
 static CONFIGURATION: OnceLock<TypeId> = OnceLock::new();
 
 /// The module's place in `r->ctx` and in the arrays of configurations.
 pub(super) fn ctx_index() -> usize {
     CTX_INDEX.load(Ordering::Relaxed)
+}
+
+/// The module's own structure.
+pub(super) fn module() -> *mut ngx_module_t {
+    MODULE.load(Ordering::Relaxed)
 }
 
 /// Says whether `C` is what [`Glue`] allocated, so that a cast to its types is sound.
@@ -106,7 +117,9 @@ impl<L: Lifecycle> Glue<L> {
     pub fn installed(module: &ngx_module_t) {
         CTX_INDEX.store(module.ctx_index, Ordering::Relaxed);
         let _ = CONFIGURATION.set(TypeId::of::<L::Conf>());
-        register_content(L::CONTENT);
+        MODULE.store(std::ptr::from_ref(module).cast_mut(), Ordering::Relaxed);
+        register(L::HANDLERS, L::BODY_FILTER);
+        register_set(L::SET);
     }
 
     /// Defines the variables, so that directives may name them; called by the statics' own `preconfiguration`.
@@ -166,7 +179,10 @@ impl<L: Lifecycle> Glue<L> {
             (&mut Conf::from_raw(cf), &mut *main.cast::<<L::Conf as Configuration>::Main>())
         };
         match caught(|| L::configured(conf, main)) {
-            Ok(()) => NGX_OK as _,
+            Ok(()) => {
+                super::filter::install();
+                NGX_OK as _
+            }
             Err(text) => {
                 conf.error(&text);
                 NGX_ERROR as _
@@ -261,9 +277,13 @@ macro_rules! export_module {
             #[unsafe(no_mangle)]
             pub static mut ngx_module_names: [*const c_char; 2] =
                 [concat!(stringify!($name), "\0").as_ptr().cast(), std::ptr::null()];
-            // Only handlers so far: where a handler module stands in the list makes no difference.
+            // Before the copy filter, as third-party filters stand: what they put out is then copied or sent as it is.
             #[unsafe(no_mangle)]
-            pub static mut ngx_module_order: [*const c_char; 1] = [std::ptr::null()];
+            pub static mut ngx_module_order: [*const c_char; 3] = [
+                concat!(stringify!($name), "\0").as_ptr().cast(),
+                c"ngx_http_copy_filter_module".as_ptr(),
+                std::ptr::null(),
+            ];
         }
     };
 }

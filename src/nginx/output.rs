@@ -36,6 +36,8 @@ enum Stage {
     Fresh,
     /// HTTP/1.0 without a length: the body gathers until its length is known.
     Gathering,
+    /// The header is on its way through the filters, which may still change it.
+    Sending,
     /// The header is decided and due; it goes out with the first buffer.
     Due,
     /// The header went out; the body follows.
@@ -44,6 +46,8 @@ enum Stage {
     HeaderOnly,
     /// The last buffer went out.
     Ended,
+    /// A filter has refused the header: nothing can follow.
+    Failed,
 }
 
 /// The response of one request as Lua writes it.
@@ -56,9 +60,18 @@ pub(super) struct Output {
     gathered: Cell<*mut ngx_chain_t>,
     busy: Cell<*mut ngx_chain_t>,
     free: Cell<*mut ngx_chain_t>,
+    /// Each call's output goes to the filters at once: Lua among them sees it as it was written.
+    unbuffered: Cell<bool>,
 }
 
 impl Request {
+    /// Makes each call's output go to the filters at once, for a location whose filters run Lua.
+    pub fn unbuffer_output(&self) {
+        if let Some(state) = self.state() {
+            state.output.unbuffered.set(true);
+        }
+    }
+
     /// Appends all the pieces to the buffer if there is room for the whole. No filter runs, so it may be called where Lua must not run: the
     /// header of a response that begins so is due, and goes out when the buffer is handed over.
     #[inline]
@@ -76,7 +89,7 @@ impl Request {
         let length: usize = pieces.iter().map(|piece| piece.len()).sum();
         // SAFETY: a live request.
         let is_head = unsafe { (*self.as_ptr()).method } == NGX_HTTP_HEAD as usize;
-        if is_head || self.header_sent() || self.gathers() || length > FIRST_BUFFER {
+        if is_head || output.unbuffered.get() || self.header_sent() || self.gathers() || length > FIRST_BUFFER {
             return Append::Full;
         }
         if self.allocate(output, length).is_err() {
@@ -138,7 +151,7 @@ impl Request {
                 return Err(OutputError::Memory);
             }
         }
-        Ok(())
+        if output.unbuffered.get() && output.stage.get() == Stage::Body { self.ship(state, false) } else { Ok(()) }
     }
 
     /// Sends the header if it is not out yet. With HTTP/1.0 and no length it waits for the end of the body.
@@ -158,6 +171,7 @@ impl Request {
             }
             Stage::HeaderOnly => Err(OutputError::HeaderOnly),
             Stage::Ended => Err(OutputError::Eof),
+            Stage::Sending | Stage::Failed => Err(OutputError::Filter),
             Stage::Due | Stage::Body => {
                 self.open(state)?;
                 self.ship(state, false)?;
@@ -194,8 +208,10 @@ impl Request {
     pub fn end_output(&self) -> Result<(), OutputError> {
         let state = self.state_or_new().ok_or(OutputError::Memory)?;
         let output = &state.output;
-        if output.stage.get() == Stage::Ended {
-            return Ok(());
+        match output.stage.get() {
+            Stage::Ended => return Ok(()),
+            Stage::Failed => return Err(OutputError::Filter),
+            _ => {}
         }
         self.open(state)?;
         if output.stage.get() == Stage::Gathering {
@@ -203,7 +219,7 @@ impl Request {
             let body = output.gathered.replace(ptr::null_mut());
             // SAFETY: the chain is ours until it is handed to the filters.
             unsafe { (*self.as_ptr()).headers_out.content_length_n = chain_length(body) };
-            self.header()?;
+            self.header(state)?;
             if self.header_only() {
                 output.stage.set(Stage::Ended);
                 return Ok(());
@@ -221,7 +237,7 @@ impl Request {
 
     /// Says whether Lua has begun to answer: then the header can no longer be changed.
     pub fn output_begun(&self) -> bool {
-        self.header_sent() || self.state().is_some_and(|state| state.output.stage.get() > Stage::Gathering)
+        self.header_sent() || self.state().is_some_and(|state| state.output.stage.get() > Stage::Sending)
     }
 
     /// Says whether a body gathers whose header waits for its length (HTTP/1.0).
@@ -274,7 +290,7 @@ impl Request {
                 return Ok(());
             }
         }
-        self.header()?;
+        self.header(state)?;
         if self.header_only() {
             state.output.stage.set(Stage::HeaderOnly);
             state.output.filling.set(ptr::null_mut());
@@ -299,13 +315,20 @@ impl Request {
         }
     }
 
-    fn header(&self) -> Result<(), OutputError> {
+    fn header(&self, state: &State) -> Result<(), OutputError> {
         if self.header_sent() {
             return Ok(());
         }
+        let stage = &state.output.stage;
+        let before = stage.replace(Stage::Sending);
         // SAFETY: a live request whose header was not sent.
         let rc = unsafe { ngx_http_send_header(self.as_ptr()) };
-        if rc == NGX_ERROR as ngx_int_t || rc > NGX_OK as ngx_int_t { Err(OutputError::Filter) } else { Ok(()) }
+        if rc == NGX_ERROR as ngx_int_t || rc > NGX_OK as ngx_int_t {
+            stage.set(Stage::Failed);
+            return Err(OutputError::Filter);
+        }
+        stage.set(before);
+        Ok(())
     }
 
     fn special(&self, flags: u32) -> Result<(), OutputError> {
@@ -405,7 +428,8 @@ impl Output {
         match self.stage.get() {
             Stage::Ended => Err(OutputError::Eof),
             Stage::HeaderOnly => Err(OutputError::HeaderOnly),
-            Stage::Fresh | Stage::Gathering | Stage::Due | Stage::Body => Ok(()),
+            Stage::Failed => Err(OutputError::Filter),
+            Stage::Fresh | Stage::Gathering | Stage::Sending | Stage::Due | Stage::Body => Ok(()),
         }
     }
 

@@ -6,9 +6,11 @@ use std::ffi::c_void;
 use std::ptr;
 use std::rc::Rc;
 
+use ngx::core::Status;
 use ngx::ffi::*;
 
 use super::body::BodyRead;
+use super::body_chunk::BodyChunk;
 use super::export::ctx_index;
 use super::output::Output;
 use super::request::Request;
@@ -39,6 +41,18 @@ pub struct State {
     pub content_type_set: Cell<bool>,
     /// The slot of `ngx.ctx` among the VM's context tables; 0 where Lua never asked for one.
     pub lua_context: Cell<u32>,
+    /// What the phase that waited has ended with, until nginx asks its handler again.
+    pub phase_result: Cell<Option<Status>>,
+    /// What `ngx.exit` has noted in a phase that cannot be left in the middle.
+    pub exit: Cell<Option<i64>>,
+    /// Where the request is to go on: path or `@name`, and arguments.
+    pub exec: RefCell<Option<(Vec<u8>, Vec<u8>)>>,
+    /// The arguments of `set_by_lua*`.
+    pub arguments: RefCell<Vec<Vec<u8>>>,
+    /// The part of the response's body that is being filtered; null outside of that.
+    pub(super) body_chunk: Cell<*mut BodyChunk>,
+    /// A body filter's Lua has seen, or said, that the body ends: what follows is dropped.
+    pub body_ended: Cell<bool>,
     driver: RefCell<Option<Box<dyn Any>>>,
     pin: RefCell<Option<Rc<dyn Pinnable>>>,
     kept: RefCell<Vec<Box<dyn Any>>>,
@@ -78,6 +92,9 @@ impl State {
         self.headers_set.set(false);
         self.content_type_set.set(false);
         self.lua_context.set(0);
+        self.phase_result.set(None);
+        self.exit.set(None);
+        self.exec.take();
         self.driver.take();
         self.kept.take();
     }
@@ -118,6 +135,12 @@ impl Request {
                 keeps_underscores: Cell::default(),
                 content_type_set: Cell::default(),
                 lua_context: Cell::default(),
+                phase_result: Cell::default(),
+                exit: Cell::default(),
+                exec: RefCell::default(),
+                arguments: RefCell::default(),
+                body_chunk: Cell::new(ptr::null_mut()),
+                body_ended: Cell::default(),
                 driver: RefCell::default(),
                 pin: RefCell::default(),
                 kept: RefCell::default(),

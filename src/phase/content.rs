@@ -11,7 +11,8 @@ use super::{Phase, driver};
 const SPECIAL_RESPONSE: i64 = 300;
 const NO_CONTENT: i64 = 204;
 
-static CONTENT: Phase = Phase { bit: nginx::Phase::CONTENT, returned, exited, resumed: Request::finalize };
+static CONTENT: Phase =
+    Phase { bit: nginx::Phase::CONTENT, returned, exited, redirected: |_, status| status, resumed: Request::finalize };
 
 /// Runs the content handler of the request's location.
 pub fn content(request: &Request) -> Status {

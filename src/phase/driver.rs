@@ -67,6 +67,9 @@ pub fn start(request: &Request, code: &Code, phase: &'static Phase, caches_code:
             return Status(error.status() as isize);
         }
     };
+    if request.loc_conf::<Confs>().runs_lua_in_filters() {
+        request.unbuffer_output();
+    }
     match pinned.vm.coroutine(&chunk) {
         Ok(coroutine) => Run { phase, coroutine, waiting: None, wake: None }.resume(request, &pinned),
         Err(failure) => abort(request, &failure),
@@ -119,7 +122,15 @@ impl Run {
         }
         match step {
             Step::Done => (self.phase.returned)(request),
-            Step::Yielded(Yield::Exit(status)) => (self.phase.exited)(request, status),
+            Step::Yielded(Yield::Exit(status)) => match request.state().and_then(|state| state.exec.take()) {
+                Some((uri, args)) => {
+                    // What the Lua held of the request goes before the request may.
+                    let phase = self.phase;
+                    drop(self);
+                    (phase.redirected)(request, request.exec(&uri, &args))
+                }
+                None => (self.phase.exited)(request, status),
+            },
             Step::Yielded(Yield::Wait(operation)) => self.wait(request, Some(operation)),
             Step::Yielded(Yield::Cooperate) => self.wait(request, None),
             Step::Failed(failure) => abort(request, &failure),

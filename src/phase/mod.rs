@@ -1,10 +1,15 @@
 //! The phases in which nginx runs Lua, and the one driver that runs it.
 
+mod before;
+mod call;
 mod content;
 mod driver;
+mod filter;
 mod init;
+mod log;
 mod runtime;
 mod sandboxed;
+mod set;
 mod variables;
 
 use ngx::core::Status;
@@ -19,12 +24,18 @@ struct Phase {
     returned: fn(&Request) -> Status,
     /// The Lua called `ngx.exit(status)`.
     exited: fn(&Request, i64) -> Status,
+    /// The Lua has redirected the request internally, with that result; the request may be gone.
+    redirected: fn(&Request, Status) -> Status,
     /// The Lua had waited and has ended with that status: nginx must be told to go on.
     resumed: fn(&Request, Status),
 }
 
+pub use before::{access, precontent, rewrite, server_rewrite};
 pub use content::content;
+pub use filter::{body_filter, header_filter};
 pub use init::run_init;
+pub use log::log;
 pub use runtime::Runtime;
 pub use sandboxed::sandboxed;
+pub use set::set;
 pub use variables::VARIABLES;

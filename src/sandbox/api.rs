@@ -108,7 +108,7 @@ fn tenant(profile: &Profile) -> Rc<[u8]> {
 
 fn advance(lua: &Lua, running: AnyUserData) -> mlua::Result<Option<Operation>> {
     let running = running.borrow::<Running>()?;
-    let waits = current_phase() == Phase::CONTENT && Vm::of(lua).is_some_and(|vm| vm.may_wait());
+    let waits = current_phase().is_in(Phase::WAIT) && Vm::of(lua).is_some_and(|vm| vm.may_wait());
     let over = if waits {
         match running.run.advance() {
             Progress::Turn(operation) => return Ok(Some(operation)),

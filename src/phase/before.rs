@@ -1,0 +1,106 @@
+//! The phases before the content's: `server_rewrite_by_lua*`, `rewrite_by_lua*`, `access_by_lua*`, `precontent_by_lua*`.
+
+use ngx::core::Status;
+
+use crate::conf::{Confs, Slot};
+use crate::nginx::{self, Request};
+
+use super::{Phase, content, driver};
+
+/// The first status that ends a request in such a phase, by nginx's page or by what was output.
+const HTTP_OK: i64 = 200;
+/// The request is answered: its phases end.
+const ANSWERED: Status = Status(200);
+
+static SERVER_REWRITE: Phase = before(nginx::Phase::SERVER_REWRITE, declined);
+static REWRITE: Phase = before(nginx::Phase::REWRITE, declined);
+static ACCESS: Phase = before(nginx::Phase::ACCESS, granted);
+static PRECONTENT: Phase = before(nginx::Phase::PRECONTENT, declined);
+
+const fn before(bit: nginx::Phase, exited: fn(&Request, i64) -> Status) -> Phase {
+    Phase { bit, returned, exited, redirected, resumed }
+}
+
+/// Runs `server_rewrite_by_lua*`.
+pub fn server_rewrite(request: &Request) -> Status {
+    run(request, Slot::ServerRewrite, &SERVER_REWRITE)
+}
+
+/// Runs `rewrite_by_lua*`.
+pub fn rewrite(request: &Request) -> Status {
+    run(request, Slot::Rewrite, &REWRITE)
+}
+
+/// Runs `access_by_lua*`.
+pub fn access(request: &Request) -> Status {
+    run(request, Slot::Access, &ACCESS)
+}
+
+/// Runs `precontent_by_lua*`.
+pub fn precontent(request: &Request) -> Status {
+    run(request, Slot::Precontent, &PRECONTENT)
+}
+
+/// `NGX_DECLINED`: nginx goes on with the next handler. `NGX_DONE`: the Lua waits, or the request has gone elsewhere.
+fn run(request: &Request, slot: Slot, phase: &'static Phase) -> Status {
+    let location = request.loc_conf::<Confs>();
+    let Some(code) = location.phases.get(slot) else { return Status::NGX_DECLINED };
+    // nginx asks again after the Lua has waited.
+    if let Some(result) = request.state().and_then(|state| state.phase_result.take()) {
+        return result;
+    }
+    driver::start(request, code, phase, location.caches_code())
+}
+
+/// Lua that has answered ends the request; other goes on with it.
+fn returned(request: &Request) -> Status {
+    if request.output_begun() || request.output_gathers() { answered(request) } else { Status::NGX_DECLINED }
+}
+
+/// After `ngx.exit(ngx.OK)` nginx goes on with the next handler.
+fn declined(request: &Request, status: i64) -> Status {
+    if status == 0 { returned(request) } else { exited(request, status) }
+}
+
+/// `ngx.exit(ngx.OK)` says that access is granted: with `satisfy any` nobody else is asked.
+fn granted(request: &Request, status: i64) -> Status {
+    match status {
+        0 if request.output_begun() || request.output_gathers() => answered(request),
+        0 => Status::NGX_OK,
+        _ => exited(request, status),
+    }
+}
+
+fn exited(request: &Request, status: i64) -> Status {
+    match content::exited(request, status) {
+        Status::NGX_OK if status >= HTTP_OK => ANSWERED,
+        Status::NGX_OK => Status::NGX_ERROR,
+        other => other,
+    }
+}
+
+fn answered(request: &Request) -> Status {
+    match content::returned(request) {
+        Status::NGX_OK => ANSWERED,
+        error => error,
+    }
+}
+
+/// A phase's checker does not give back the reference that an internal redirect has taken.
+fn redirected(request: &Request, status: Status) -> Status {
+    if status == Status::NGX_DONE {
+        request.redirected_from_phase();
+    }
+    status
+}
+
+/// Hands the result to nginx, which calls the phase's handler again and goes on by what that returns.
+fn resumed(request: &Request, status: Status) {
+    if status == Status::NGX_DONE {
+        return;
+    }
+    if let Some(state) = request.state() {
+        state.phase_result.set(Some(status));
+    }
+    request.run_phases();
+}

@@ -1,0 +1,60 @@
+//! Runs Lua that cannot wait, to its end: filters, `set_by_lua*`, `log_by_lua*`.
+
+use std::rc::Rc;
+
+use mlua::{FromLuaMulti, Function};
+
+use crate::conf::{Code, Confs};
+use crate::nginx::{self, Level, Log, Request, enter};
+use crate::vm::{Environment, Failure, Vm};
+
+use super::driver::pin;
+use super::runtime::Runtime;
+
+/// Runs a directive's Lua for a request and returns what it returned. None where it failed; that has been logged, as a
+/// failure of `directive`.
+pub(super) fn call<R: FromLuaMulti>(request: &Request, code: &Code, bit: nginx::Phase, directive: &str) -> Option<R> {
+    let result = run(request, code, bit);
+    result
+        .inspect_err(|error| {
+            Log::of(request).write(Level::Err, format!("failed to run {directive}*: {error}").as_bytes());
+        })
+        .ok()
+}
+
+fn run<R: FromLuaMulti>(request: &Request, code: &Code, bit: nginx::Phase) -> Result<R, String> {
+    let runtime = Runtime::of(request).ok_or("no Lua VM")?;
+    let pinned = pin(request, runtime, request.loc_conf::<Confs>().caches_code()).map_err(text)?;
+    let chunk: Function =
+        runtime.chunk(&pinned.vm, &pinned.environment, code, Some(request)).map_err(|error| error.to_string())?;
+    let _shown = Shown::new(&pinned.vm, &pinned.environment).map_err(text)?;
+    let _scope = enter(Some(request), bit);
+    let result = chunk.call::<R>(()).map_err(|error| text(Failure::from(error)));
+    runtime.live.tell_loaded();
+    result
+}
+
+fn text(failure: Failure) -> String {
+    failure.to_string()
+}
+
+/// While it lives an environment is the VM's running one; afterwards the one before is again. A filter's Lua runs in
+/// the middle of other Lua, which nginx may have interrupted for a request of another generation.
+struct Shown<'v>(&'v Rc<Vm>, Option<Rc<Environment>>);
+
+impl<'v> Shown<'v> {
+    fn new(vm: &'v Rc<Vm>, environment: &Rc<Environment>) -> Result<Self, Failure> {
+        let before = vm.running().filter(|before| !Rc::ptr_eq(before, environment));
+        vm.switch_to(environment)?;
+        Ok(Self(vm, before))
+    }
+}
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        if let Some(before) = &self.1 {
+            // Only memory can make it fail, and then the next Lua that is run says so.
+            let _ = self.0.switch_to(before);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! `header_filter_by_lua*` and `body_filter_by_lua*`.
+
+use ngx::core::Status;
+
+use crate::conf::{Confs, Slot};
+use crate::nginx::{BodyChunk, Phase, Request};
+
+use super::call::call;
+
+/// Runs `header_filter_by_lua*` before a response's header goes on.
+pub fn header_filter(request: &Request) -> Status {
+    let Some(code) = request.loc_conf::<Confs>().phases.get(Slot::HeaderFilter) else { return Status::NGX_OK };
+    let Some(()) = call(request, code, Phase::HEADER_FILTER, "header_filter_by_lua") else { return Status::NGX_ERROR };
+    match request.state().and_then(|state| state.exit.take()) {
+        None | Some(0) => Status::NGX_OK,
+        Some(status) => Status(status as isize),
+    }
+}
+
+/// Runs `body_filter_by_lua*` for a part of a response's body.
+pub fn body_filter(request: &Request, chunk: &mut BodyChunk) -> Status {
+    let Some(code) = request.loc_conf::<Confs>().phases.get(Slot::BodyFilter) else { return Status::NGX_OK };
+    if request.state().is_some_and(|state| state.body_ended.get()) {
+        chunk.drop_all();
+        return Status::NGX_OK;
+    }
+    let run = || call::<Option<i64>>(request, code, Phase::BODY_FILTER, "body_filter_by_lua");
+    match request.filtering(chunk, run) {
+        // What it returns ends the response, where that is an error.
+        Some(Some(None | Some(0))) => {}
+        _ => return Status::NGX_ERROR,
+    }
+    if chunk.is_last()
+        && let Some(state) = request.state()
+    {
+        state.body_ended.set(true);
+    }
+    Status::NGX_OK
+}
