@@ -79,7 +79,8 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
 /// Makes nginx call the phases that have Lua.
 fn add_handlers(conf: &mut Conf, main: &MainConf) -> Result<(), String> {
     let phases = [
-        (Slot::ServerRewrite, Hook::ServerRewrite, None),
+        // Before the rewrite module, which may change the path.
+        (Slot::ServerRewrite, Hook::ServerRewrite, Some(true)),
         (Slot::Rewrite, Hook::Rewrite, main.rewrite_no_postpone),
         (Slot::Access, Hook::Access, main.access_no_postpone),
         (Slot::Precontent, Hook::Precontent, main.precontent_no_postpone),

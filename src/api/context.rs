@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use mlua::{Lua, Table};
 
-use crate::nginx::current;
+use crate::nginx::{Level, Log, current};
 use crate::vm::Family;
 
 pub(super) const FAMILY: Family = Family { name: "context", install, lua: include_str!("../lua/context.lua") };
@@ -24,6 +24,10 @@ struct Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        let log = Log::cycle();
+        if log.enabled(Level::Debug) {
+            log.write(Level::Debug, format!("lua release ngx.ctx at ref {}", self.number).as_bytes());
+        }
         // Only memory can make it fail, and then the slot must not be used again.
         if self.contexts.tables.raw_set(self.number, false).is_ok() {
             self.contexts.free.borrow_mut().push(self.number);

@@ -17,12 +17,14 @@ mod request_header;
 mod status;
 mod text;
 mod time;
+mod traceback;
 mod variable;
 
 use mlua::{Lua, LuaOptions, StdLib};
 
 pub use contained::{Advance, Allowance, Contained, Ended, Kind, Limits, ScriptKey, Uncrossable, Value};
 pub use hook::{Interrupted, may_yield, place, watched};
+pub use traceback::traceback;
 
 /// Opens a LuaJIT state with all its libraries, `ffi` and `debug` among them, and with C modules allowed.
 pub fn open() -> Lua {

@@ -2,7 +2,7 @@
 local prim, ngx, shared = ...
 
 local error, select, tonumber, type = error, select, tonumber, type
-local find, sub = ("").find, ("").sub
+local byte, find, format, gsub, sub = ("").byte, ("").find, ("").format, ("").gsub, ("").sub
 local OUTPUT = shared.phases.output
 
 function ngx.exec(uri, args, ...)
@@ -21,13 +21,11 @@ function ngx.exec(uri, args, ...)
     elseif kind ~= "string" then
         shared.bad_argument(2, "string, number, or table expected, but got " .. kind)
     end
-    if sub(uri, 1, 1) ~= "@" then
-        local mark = find(uri, "?", 1, true)
-        if mark then
-            local own = sub(uri, mark + 1)
-            uri = sub(uri, 1, mark - 1)
-            args = own ~= "" and args ~= "" and own .. "&" .. args or own .. args
-        end
+    local mark = find(uri, "?", 1, true)
+    if mark then
+        local own = sub(uri, mark + 1)
+        uri = sub(uri, 1, mark - 1)
+        args = own ~= "" and args ~= "" and own .. "&" .. args or own .. args
     end
     local refused = prim.exec(uri, args)
     if refused then error(refused, 2) end
@@ -35,6 +33,10 @@ function ngx.exec(uri, args, ...)
 end
 
 local STATUSES = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
+
+local function escaped(char)
+    return format("\\x%02X", byte(char))
+end
 
 function ngx.redirect(uri, status)
     uri = shared.text(1, uri)
@@ -49,7 +51,10 @@ function ngx.redirect(uri, status)
     end
     shared.check_phase(OUTPUT)
     if prim.output_begun() then error("attempt to call ngx.redirect after sending out the headers", 2) end
-    -- The setter escapes line ends, so that none can end the header.
+    local at = find(uri, "[%c]")
+    if at then
+        error(format('unsafe byte "0x%02x" in redirect uri "%s"', byte(uri, at), gsub(uri, '[%c"\\\127-\255]', escaped)), 2)
+    end
     ngx.header.Location = uri
     return shared.exit(status)
 end

@@ -47,11 +47,6 @@ pub(super) fn next_body(r: *mut ngx_http_request_t, chain: *mut ngx_chain_t) -> 
 unsafe extern "C" fn header_filter(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: nginx passes a live request.
     let request = unsafe { Request::from_ptr(r) };
-    // The special response of a filter that has refused the header passes here too.
-    // SAFETY: a live request.
-    if unsafe { (*r).filter_finalize() } != 0 {
-        return next_header(r);
-    }
     match run(Hook::HeaderFilter, request) {
         Status::NGX_OK => next_header(r),
         // The special response replaces what was to be sent, whose sender is told that it failed.

@@ -424,6 +424,15 @@ impl Request {
 }
 
 impl Output {
+    /// Another location answers. What was gathered goes; what was sent is sent.
+    pub fn redirected(&self) {
+        if self.stage.get() <= Stage::Sending || self.stage.get() == Stage::Failed {
+            self.stage.set(Stage::Fresh);
+            self.filling.set(ptr::null_mut());
+            self.gathered.set(ptr::null_mut());
+        }
+    }
+
     fn takes_more(&self) -> Result<(), OutputError> {
         match self.stage.get() {
             Stage::Ended => Err(OutputError::Eof),

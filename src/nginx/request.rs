@@ -100,6 +100,12 @@ impl Request {
         true
     }
 
+    /// Says whether the path was changed, so that nginx will look for its location.
+    pub fn uri_changed(&self) -> bool {
+        // SAFETY: a live request.
+        unsafe { (*self.as_ptr()).uri_changed() != 0 }
+    }
+
     /// 9, 1000, 1001, 2000 or 3000.
     pub fn http_version(&self) -> usize {
         // SAFETY: a live request.

@@ -45,6 +45,8 @@ pub struct State {
     pub phase_result: Cell<Option<Status>>,
     /// What `ngx.exit` has noted in a phase that cannot be left in the middle.
     pub exit: Cell<Option<i64>>,
+    /// A header filter's Lua has refused the response.
+    pub header_refused: Cell<bool>,
     /// Where the request is to go on: path or `@name`, and arguments.
     pub exec: RefCell<Option<(Vec<u8>, Vec<u8>)>>,
     /// The arguments of `set_by_lua*`.
@@ -94,6 +96,8 @@ impl State {
         self.lua_context.set(0);
         self.phase_result.set(None);
         self.exit.set(None);
+        self.header_refused.set(false);
+        self.output.redirected();
         self.exec.take();
         self.driver.take();
         self.kept.take();
@@ -137,6 +141,7 @@ impl Request {
                 lua_context: Cell::default(),
                 phase_result: Cell::default(),
                 exit: Cell::default(),
+                header_refused: Cell::default(),
                 exec: RefCell::default(),
                 arguments: RefCell::default(),
                 body_chunk: Cell::new(ptr::null_mut()),

@@ -9,16 +9,18 @@ use super::{Phase, content, driver};
 
 /// The first status that ends a request in such a phase, by nginx's page or by what was output.
 const HTTP_OK: i64 = 200;
+/// `ngx.DECLINED`: this handler has no say.
+const DECLINED: i64 = -5;
 /// The request is answered: its phases end.
 const ANSWERED: Status = Status(200);
 
-static SERVER_REWRITE: Phase = before(nginx::Phase::SERVER_REWRITE, declined);
-static REWRITE: Phase = before(nginx::Phase::REWRITE, declined);
-static ACCESS: Phase = before(nginx::Phase::ACCESS, granted);
-static PRECONTENT: Phase = before(nginx::Phase::PRECONTENT, declined);
+static SERVER_REWRITE: Phase = before(nginx::Phase::SERVER_REWRITE, returned, exited);
+static REWRITE: Phase = before(nginx::Phase::REWRITE, returned, exited);
+static ACCESS: Phase = before(nginx::Phase::ACCESS, granted, access_exited);
+static PRECONTENT: Phase = before(nginx::Phase::PRECONTENT, returned, exited);
 
-const fn before(bit: nginx::Phase, exited: fn(&Request, i64) -> Status) -> Phase {
-    Phase { bit, returned, exited, redirected, resumed }
+const fn before(bit: nginx::Phase, returned: fn(&Request) -> Status, exited: fn(&Request, i64) -> Status) -> Phase {
+    Phase { bit, waits: |_| {}, returned, exited, redirected, resumed }
 }
 
 /// Runs `server_rewrite_by_lua*`.
@@ -28,6 +30,10 @@ pub fn server_rewrite(request: &Request) -> Status {
 
 /// Runs `rewrite_by_lua*`.
 pub fn rewrite(request: &Request) -> Status {
+    // Another handler of the phase has changed the path: nginx looks for the location anew.
+    if request.uri_changed() {
+        return Status::NGX_DECLINED;
+    }
     run(request, Slot::Rewrite, &REWRITE)
 }
 
@@ -52,38 +58,40 @@ fn run(request: &Request, slot: Slot, phase: &'static Phase) -> Status {
     driver::start(request, code, phase, location.caches_code())
 }
 
-/// Lua that has answered ends the request; other goes on with it.
+/// Lua that has answered ends the request; nginx goes on with other.
 fn returned(request: &Request) -> Status {
-    if request.output_begun() || request.output_gathers() { answered(request) } else { Status::NGX_DECLINED }
+    answered(request).unwrap_or(Status::NGX_DECLINED)
 }
 
-/// After `ngx.exit(ngx.OK)` nginx goes on with the next handler.
-fn declined(request: &Request, status: i64) -> Status {
-    if status == 0 { returned(request) } else { exited(request, status) }
+/// Lua that returns grants access: with `satisfy any` nobody else is asked.
+fn granted(request: &Request) -> Status {
+    answered(request).unwrap_or(Status::NGX_OK)
 }
 
-/// `ngx.exit(ngx.OK)` says that access is granted: with `satisfy any` nobody else is asked.
-fn granted(request: &Request, status: i64) -> Status {
-    match status {
-        0 if request.output_begun() || request.output_gathers() => answered(request),
-        0 => Status::NGX_OK,
-        _ => exited(request, status),
-    }
+fn access_exited(request: &Request, status: i64) -> Status {
+    if status == 0 { granted(request) } else { exited(request, status) }
 }
 
 fn exited(request: &Request, status: i64) -> Status {
-    match content::exited(request, status) {
-        Status::NGX_OK if status >= HTTP_OK => ANSWERED,
-        Status::NGX_OK => Status::NGX_ERROR,
-        other => other,
+    match status {
+        0 | DECLINED => returned(request),
+        HTTP_OK.. => match content::exited(request, status) {
+            Status::NGX_OK => ANSWERED,
+            other => other,
+        },
+        _ => Status::NGX_ERROR,
     }
 }
 
-fn answered(request: &Request) -> Status {
-    match content::returned(request) {
+/// The end of a request that has begun to answer; None: it has not.
+fn answered(request: &Request) -> Option<Status> {
+    if !request.output_begun() && !request.output_gathers() {
+        return None;
+    }
+    Some(match content::returned(request) {
         Status::NGX_OK => ANSWERED,
         error => error,
-    }
+    })
 }
 
 /// A phase's checker does not give back the reference that an internal redirect has taken.

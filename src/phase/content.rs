@@ -11,18 +11,20 @@ use super::{Phase, driver};
 const SPECIAL_RESPONSE: i64 = 300;
 const NO_CONTENT: i64 = 204;
 
-static CONTENT: Phase =
-    Phase { bit: nginx::Phase::CONTENT, returned, exited, redirected: |_, status| status, resumed: Request::finalize };
+static CONTENT: Phase = Phase {
+    bit: nginx::Phase::CONTENT,
+    waits: Request::hold,
+    returned,
+    exited,
+    redirected: |_, status| status,
+    resumed: Request::finalize,
+};
 
 /// Runs the content handler of the request's location.
 pub fn content(request: &Request) -> Status {
     let location = request.loc_conf::<Confs>();
     let Some(code) = &location.content else { return Status::NGX_DECLINED };
-    let status = driver::start(request, code, &CONTENT, location.caches_code());
-    if status == Status::NGX_DONE {
-        request.hold();
-    }
-    status
+    driver::start(request, code, &CONTENT, location.caches_code())
 }
 
 /// The end of a handler that returned.
@@ -39,7 +41,7 @@ pub(super) fn returned(request: &Request) -> Status {
 pub(super) fn exited(request: &Request, status: i64) -> Status {
     match status {
         0 => returned(request),
-        _ if request.output_begun() && status >= 0 => returned(request),
+        _ if (request.output_begun() || request.output_gathers()) && status >= 0 => returned(request),
         200..SPECIAL_RESPONSE if status != NO_CONTENT => returned(request),
         // No status that HTTP has an answer for: the connection is closed, as upstream does.
         ..200 => Status::NGX_ERROR,

@@ -144,6 +144,9 @@ impl Run {
         if request.hand_over().is_err() {
             return Status::NGX_ERROR;
         }
+        if self.wake.is_none() {
+            (self.phase.waits)(request);
+        }
         let wake = Rc::clone(self.wake.get_or_insert_with(|| Rc::new(request.posted(woken))));
         match &operation {
             Some(operation) => operation.wake_by(Box::new(move || wake.post())),
@@ -180,7 +183,8 @@ fn woken(request: &Request) {
 
 /// The end of Lua that raised.
 fn abort(request: &Request, failure: &Failure) -> Status {
-    Log::of(request).write(Level::Err, format!("lua entry thread aborted: runtime error: {failure}").as_bytes());
+    Log::of(request)
+        .write(Level::Err, format!("lua entry thread aborted: runtime error: {}", failure.in_coroutine()).as_bytes());
     if request.output_begun() {
         return Status::NGX_ERROR;
     }

@@ -10,10 +10,19 @@ use super::call::call;
 /// Runs `header_filter_by_lua*` before a response's header goes on.
 pub fn header_filter(request: &Request) -> Status {
     let Some(code) = request.loc_conf::<Confs>().phases.get(Slot::HeaderFilter) else { return Status::NGX_OK };
+    // What answers instead of a refused header passes here too.
+    if request.state().is_some_and(|state| state.header_refused.get()) {
+        return Status::NGX_OK;
+    }
     let Some(()) = call(request, code, Phase::HEADER_FILTER, "header_filter_by_lua") else { return Status::NGX_ERROR };
     match request.state().and_then(|state| state.exit.take()) {
         None | Some(0) => Status::NGX_OK,
-        Some(status) => Status(status as isize),
+        Some(status) => {
+            if let Some(state) = request.state() {
+                state.header_refused.set(true);
+            }
+            Status(status as isize)
+        }
     }
 }
 

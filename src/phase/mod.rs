@@ -20,6 +20,8 @@ use crate::nginx::{self, Request};
 struct Phase {
     /// Its bit, for the calls that are allowed in some phases only.
     bit: nginx::Phase,
+    /// The Lua waits for the first time.
+    waits: fn(&Request),
     /// The Lua returned.
     returned: fn(&Request) -> Status,
     /// The Lua called `ngx.exit(status)`.

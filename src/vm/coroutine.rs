@@ -86,8 +86,9 @@ impl Coroutine {
                 Step::Done
             }
             Err(error) => {
+                let traceback = crate::ffi::traceback(self.vm.lua(), thread);
                 self.thread = None;
-                Step::Failed(error.into())
+                Step::Failed(Failure { traceback, ..error.into() })
             }
         }
     }

@@ -44,6 +44,21 @@ fn place(message: &str) -> Option<(&str, u32)> {
     None
 }
 
+/// A traceback as LuaJIT writes it: mlua says how a function was found, and has its own message handler in front.
+fn frames(traceback: &str) -> String {
+    let traceback = traceback.strip_prefix("\t[C]: in ?\n").unwrap_or(traceback);
+    let line = |line: &str| {
+        ["upvalue", "local", "method", "field"]
+            .iter()
+            .find_map(|found| {
+                let (place, name) = line.split_once(&format!(": in {found} '"))?;
+                Some(format!("{place}: in function '{name}"))
+            })
+            .unwrap_or_else(|| line.to_owned())
+    };
+    traceback.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
 impl From<mlua::Error> for Failure {
     fn from(error: mlua::Error) -> Self {
         let text = match &error {
@@ -51,13 +66,28 @@ impl From<mlua::Error> for Failure {
             mlua::Error::SyntaxError { message, .. } => message.clone(),
             mlua::Error::CallbackError { traceback, cause } => {
                 let inner = Self::from((**cause).clone());
-                return Self { message: inner.message, traceback: traceback.replacen("stack traceback:\n", "", 1) };
+                return Self {
+                    message: inner.message,
+                    traceback: frames(traceback.trim_start_matches("stack traceback:\n")),
+                };
             }
             other => other.to_string(),
         };
         match text.split_once(TRACEBACK) {
-            Some((message, traceback)) => Self { message: message.into(), traceback: traceback.into() },
+            // What upstream says of an error value that is no text.
+            Some(("nil", traceback)) => Self { message: "unknown reason".into(), traceback: frames(traceback) },
+            Some((message, traceback)) => Self { message: message.into(), traceback: frames(traceback) },
             None => Self::new(text),
+        }
+    }
+}
+
+impl Failure {
+    /// Its text as that of a request's first coroutine, as upstream logs it.
+    pub fn in_coroutine(&self) -> String {
+        match &*self.traceback {
+            "" => self.message.clone(),
+            frames => format!("{}{TRACEBACK}coroutine 0:\n{frames}", self.message),
         }
     }
 }
@@ -66,7 +96,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         if !self.traceback.is_empty() {
-            write!(f, "{TRACEBACK}coroutine 0:\n{}", self.traceback)?;
+            write!(f, "{TRACEBACK}{}", self.traceback)?;
         }
         Ok(())
     }
@@ -105,9 +135,10 @@ mod tests {
 
     #[test]
     fn an_error_is_split_into_message_and_frames() {
-        let error = mlua::Error::RuntimeError("a.lua:1: no\nstack traceback:\n\t[C]: in ?".into());
+        let error =
+            mlua::Error::RuntimeError("a.lua:1: no\nstack traceback:\n\t[C]: in ?\n\t[C]: in upvalue 'f'".into());
         let failure = Failure::from(error);
         assert_eq!(failure.message, "a.lua:1: no");
-        assert_eq!(failure.to_string(), "a.lua:1: no\nstack traceback:\ncoroutine 0:\n\t[C]: in ?");
+        assert_eq!(failure.to_string(), "a.lua:1: no\nstack traceback:\n\t[C]: in function 'f'");
     }
 }

@@ -48,6 +48,13 @@ impl LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Path(path, PathError::NotFound) => {
+                let name = path.display();
+                write!(
+                    f,
+                    "failed to load external Lua file \"{name}\": cannot open \"{name}\": No such file or directory"
+                )
+            }
             Self::Path(path, error) => write!(f, "failed to load external Lua file \"{}\": {error}", path.display()),
             Self::OutsideRoots(path) => {
                 write!(f, "failed to load external Lua file \"{}\": outside of every code root", path.display())
