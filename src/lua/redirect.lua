@@ -50,11 +50,11 @@ function ngx.redirect(uri, status)
         end
     end
     shared.check_phase(OUTPUT)
-    if prim.output_begun() then error("attempt to call ngx.redirect after sending out the headers", 2) end
     local at = find(uri, "[%c]")
     if at then
         error(format('unsafe byte "0x%02x" in redirect uri "%s"', byte(uri, at), gsub(uri, '[%c"\\\127-\255]', escaped)), 2)
     end
+    if prim.output_begun() then error("attempt to call ngx.redirect after sending out the headers", 2) end
     ngx.header.Location = uri
     return shared.exit(status)
 end

@@ -95,18 +95,12 @@ fn answered(request: &Request) -> Option<Status> {
 }
 
 /// A phase's checker does not give back the reference that an internal redirect has taken.
-fn redirected(request: &Request, status: Status) -> Status {
-    if status == Status::NGX_DONE {
-        request.redirected_from_phase();
-    }
-    status
+fn redirected(request: &Request, waited: bool) {
+    if waited { request.finalize(Status::NGX_DONE) } else { request.redirected_from_phase() }
 }
 
 /// Hands the result to nginx, which calls the phase's handler again and goes on by what that returns.
 fn resumed(request: &Request, status: Status) {
-    if status == Status::NGX_DONE {
-        return;
-    }
     if let Some(state) = request.state() {
         state.phase_result.set(Some(status));
     }

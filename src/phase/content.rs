@@ -16,7 +16,7 @@ static CONTENT: Phase = Phase {
     waits: Request::hold,
     returned,
     exited,
-    redirected: |_, status| status,
+    redirected,
     resumed: Request::finalize,
 };
 
@@ -49,5 +49,12 @@ pub(super) fn exited(request: &Request, status: i64) -> Status {
             request.drop_gathered();
             Status(status as isize)
         }
+    }
+}
+
+/// nginx gives back the redirect's reference when the content handler returns; once that has waited it is up to us.
+fn redirected(request: &Request, waited: bool) {
+    if waited {
+        request.finalize(Status::NGX_DONE);
     }
 }

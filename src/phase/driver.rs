@@ -125,9 +125,13 @@ impl Run {
             Step::Yielded(Yield::Exit(status)) => match request.state().and_then(|state| state.exec.take()) {
                 Some((uri, args)) => {
                     // What the Lua held of the request goes before the request may.
-                    let phase = self.phase;
+                    let (phase, waited) = (self.phase, self.wake.is_some());
                     drop(self);
-                    (phase.redirected)(request, request.exec(&uri, &args))
+                    let status = request.exec(&uri, &args);
+                    if status == Status::NGX_DONE {
+                        (phase.redirected)(request, waited);
+                    }
+                    status
                 }
                 None => (self.phase.exited)(request, status),
             },

@@ -26,8 +26,8 @@ struct Phase {
     returned: fn(&Request) -> Status,
     /// The Lua called `ngx.exit(status)`.
     exited: fn(&Request, i64) -> Status,
-    /// The Lua has redirected the request internally, with that result; the request may be gone.
-    redirected: fn(&Request, Status) -> Status,
+    /// The Lua, which may have waited, has redirected the request internally (`NGX_DONE`).
+    redirected: fn(&Request, bool),
     /// The Lua had waited and has ended with that status: nginx must be told to go on.
     resumed: fn(&Request, Status),
 }
