@@ -72,6 +72,26 @@ WORKLOADS = [
         body="hello\n",
     ),
     Workload(
+        name="phases",
+        path="/phases",
+        directive="""\
+set_by_lua_block $x { return 1 }
+rewrite_by_lua_block { ngx.ctx.a = ngx.var.x + 1 }
+access_by_lua_block { if ngx.ctx.a ~= 2 then ngx.exit(403) end }
+content_by_lua_block { ngx.say("hello") }
+header_filter_by_lua_block { ngx.header.content_length = 6 }
+log_by_lua_block { ngx.ctx.a = nil }""",
+        body="hello\n",
+    ),
+    Workload(
+        name="body-filter",
+        path="/body-filter",
+        directive="""\
+content_by_lua_block { ngx.say("hello") }
+body_filter_by_lua_block { ngx.arg[1] = ngx.arg[1]:upper() }""",
+        body="HELLO\n",
+    ),
+    Workload(
         name="file-$1",
         path="/lua/hello",
         location=r"~ ^/lua/(\w+)$",

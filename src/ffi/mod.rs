@@ -5,6 +5,7 @@
 //! that runs inside a function called through `ffi.C` crashes once the call is JIT-compiled. What may run a filter,
 //! send, or yield is a closure of `src/api/` instead.
 
+mod arg;
 mod args;
 mod contained;
 mod context;

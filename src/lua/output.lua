@@ -83,12 +83,9 @@ local function output(newline, ...)
         end
     end
     if newline == 1 then parts[#parts + 1] = "\n" end
-    local text = concat(parts)
-    if C.hotlua_put1(0, text, #text, 0) == 1 then return 1 end
-    local why = refused()
-    if why then return nil, why end
-    local done, err = prim.print(text)
+    local done, err = prim.print(concat(parts))
     if done then return 1 end
+    if done == false then refused() end
     return nil, err
 end
 

@@ -1,5 +1,6 @@
 //! A part of a response's body on its way through the filters: what `ngx.arg` shows in `body_filter_by_lua*`.
 
+use std::marker::PhantomData;
 use std::ptr;
 
 use ngx::ffi::*;
@@ -11,6 +12,8 @@ use super::request::Request;
 /// What the filters before have put out, and what takes its place.
 pub struct BodyChunk {
     chain: *mut ngx_chain_t,
+    /// The text where it lies in several buffers, once it was asked for.
+    joined: Vec<u8>,
     /// What Lua has put in place of the text; None: nothing so far.
     text: Option<Vec<u8>>,
     /// What Lua has said of the end; None: nothing so far.
@@ -19,20 +22,28 @@ pub struct BodyChunk {
 
 impl BodyChunk {
     pub(super) fn new(chain: *mut ngx_chain_t) -> Self {
-        Self { chain, text: None, last: None }
+        Self { chain, joined: Vec::new(), text: None, last: None }
     }
 
     /// All of its text.
-    pub fn text(&self) -> Vec<u8> {
-        match &self.text {
-            Some(text) => text.clone(),
-            None => self.buffers().flat_map(memory).copied().collect(),
+    pub fn text(&mut self) -> &[u8] {
+        if let Some(text) = &self.text {
+            return text;
+        }
+        let mut pieces = self.buffers().map(memory).filter(|piece| !piece.is_empty());
+        match (pieces.next(), pieces.next()) {
+            (None, _) => &[],
+            (Some(only), None) => only,
+            (Some(first), Some(second)) => {
+                self.joined = [first, second].into_iter().chain(pieces).collect::<Vec<_>>().concat();
+                &self.joined
+            }
         }
     }
 
     /// Puts `text` in its place.
-    pub fn set_text(&mut self, text: Vec<u8>) {
-        self.text = Some(text);
+    pub fn set_text(&mut self, text: &[u8]) {
+        self.text = Some(text.to_vec());
     }
 
     /// Says whether it is the last of the response (of the subrequest).
@@ -51,15 +62,8 @@ impl BodyChunk {
         self.last = Some(false);
     }
 
-    fn buffers(&self) -> impl Iterator<Item = &ngx_buf_t> {
-        let mut link = self.chain;
-        std::iter::from_fn(move || {
-            // SAFETY: the chain that nginx has passed is valid as long as the filter runs.
-            let entry = unsafe { link.as_ref()? };
-            link = entry.next;
-            // SAFETY: each link has a buffer.
-            Some(unsafe { &*entry.buf })
-        })
+    fn buffers<'c>(&self) -> Buffers<'c> {
+        Buffers(self.chain, PhantomData)
     }
 
     /// Hands it to the filters that come after, unchanged or as Lua has left it.
@@ -137,6 +141,22 @@ impl BodyChunk {
                 }
                 link = entry.next;
             }
+        }
+    }
+}
+
+/// The buffers of a chain that is valid as long as the filter runs.
+struct Buffers<'c>(*mut ngx_chain_t, PhantomData<&'c ngx_buf_t>);
+
+impl<'c> Iterator for Buffers<'c> {
+    type Item = &'c ngx_buf_t;
+
+    fn next(&mut self) -> Option<&'c ngx_buf_t> {
+        // SAFETY: by the type's contract; each link has a buffer.
+        unsafe {
+            let entry = self.0.as_ref()?;
+            self.0 = entry.next;
+            Some(&*entry.buf)
         }
     }
 }
