@@ -5,6 +5,7 @@ mod args;
 mod body;
 mod constants;
 mod context;
+mod coroutine;
 mod ffi;
 mod header;
 mod log;
@@ -17,6 +18,7 @@ mod sleep;
 mod status;
 mod support;
 mod text;
+mod thread;
 mod time;
 mod variable;
 
@@ -25,6 +27,7 @@ use crate::vm::Family;
 /// Every family, in the order in which a VM gets them: a Lua half may use what earlier ones put into `shared`.
 pub const FAMILIES: &[Family] = &[
     support::FAMILY,
+    coroutine::FAMILY,
     refuse::FAMILY,
     constants::FAMILY,
     log::FAMILY,
@@ -38,6 +41,7 @@ pub const FAMILIES: &[Family] = &[
     args::FAMILY,
     body::FAMILY,
     sleep::FAMILY,
+    thread::FAMILY,
     variable::FAMILY,
     header::FAMILY,
     status::FAMILY,

@@ -6,7 +6,8 @@ package.loaded.ngx = ngx
 local error, rawset, setmetatable, yield = error, rawset, setmetatable, coroutine.yield
 
 -- Yields that only the driver understands.
-local exit_tag, wait_tag = prim.exit_tag, prim.wait_tag
+local exit_tag, wait_tag, spawn_tag, kill_tag = prim.exit_tag, prim.wait_tag, prim.spawn_tag, prim.kill_tag
+shared.tags = { [exit_tag] = true, [wait_tag] = true, [spawn_tag] = true, [kill_tag] = true }
 
 function shared.exit(status)
     return yield(exit_tag, status)
@@ -14,6 +15,14 @@ end
 
 function shared.wait(operation)
     return yield(wait_tag, operation)
+end
+
+function shared.spawn(body)
+    return yield(spawn_tag, body)
+end
+
+function shared.kill(thread)
+    return yield(kill_tag, thread)
 end
 
 -- Raises for a function that was called where no request is; `level` is as for `error`, seen from the caller. No call on

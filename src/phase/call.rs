@@ -8,7 +8,7 @@ use crate::conf::{Code, Confs};
 use crate::nginx::{self, Level, Log, Request, enter};
 use crate::vm::{Environment, Failure, Vm};
 
-use super::driver::pin;
+use super::pin::pin;
 use super::runtime::Runtime;
 
 /// Runs a directive's Lua for a request and returns what it returned. None where it failed; that has been logged, as a

@@ -7,6 +7,8 @@ mod driver;
 mod filter;
 mod init;
 mod log;
+mod pin;
+mod run;
 mod runtime;
 mod sandboxed;
 mod set;

@@ -10,7 +10,7 @@ use crate::sandbox::{Made, Profile, Progress, Run, Script, Verdict, deliver};
 use crate::vm::{Environment, LoadError, Operation, ScriptFile, script_file, script_fresh, script_source};
 
 use super::content::{exited, returned};
-use super::driver::pin;
+use super::pin::pin;
 use super::runtime::Runtime;
 
 const INTERNAL_SERVER_ERROR: Status = Status(500);

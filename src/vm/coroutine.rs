@@ -24,23 +24,41 @@ pub enum Yield {
     Exit(i64),
     /// It waits for an operation that was started; the operation wakes it.
     Wait(Operation),
+    /// `ngx.thread.spawn`: a light thread is to run that function. Yields its coroutine.
+    Spawn(Function),
+    /// `ngx.thread.kill`: that light thread is to end. Yields whether there was one.
+    Kill(Thread),
     /// A plain `coroutine.yield()`: let others run, then go on.
     Cooperate,
 }
 
 /// What the Lua halves yield first, so that a user's own yields are told from theirs.
-static TAGS: [u8; 2] = [0; 2];
+static TAGS: [u8; 4] = [0; 4];
 
 impl Yield {
     /// The tag that goes before the status of an exit.
     pub fn exit_tag() -> LightUserData {
-        LightUserData((&raw const TAGS[0]).cast_mut().cast())
+        tag(0)
     }
 
     /// The tag that goes before an operation to wait for.
     pub fn wait_tag() -> LightUserData {
-        LightUserData((&raw const TAGS[1]).cast_mut().cast())
+        tag(1)
     }
+
+    /// The tag that goes before the function of a light thread.
+    pub fn spawn_tag() -> LightUserData {
+        tag(2)
+    }
+
+    /// The tag that goes before a light thread to end.
+    pub fn kill_tag() -> LightUserData {
+        tag(3)
+    }
+}
+
+fn tag(at: usize) -> LightUserData {
+    LightUserData((&raw const TAGS[at]).cast_mut().cast())
 }
 
 /// The values with which a coroutine yielded or returned.
@@ -59,15 +77,22 @@ impl FromLuaMulti for Values {
             (Some(Value::LightUserData(tag)), Some(Value::UserData(operation))) if tag == Yield::wait_tag() => {
                 operation.borrow::<Operation>().map_or(Yield::Cooperate, |operation| Yield::Wait(operation.clone()))
             }
+            (Some(Value::LightUserData(tag)), Some(Value::Function(function))) if tag == Yield::spawn_tag() => {
+                Yield::Spawn(function)
+            }
+            (Some(Value::LightUserData(tag)), Some(Value::Thread(thread))) if tag == Yield::kill_tag() => {
+                Yield::Kill(thread)
+            }
             _ => Yield::Cooperate,
         }))
     }
 }
 
-/// A coroutine of a VM. Once it has returned it goes back to the VM's stock.
+/// A coroutine of a VM. Once it has returned it goes back to the VM's stock, unless Lua may hold it.
 pub struct Coroutine {
     thread: Option<Thread>,
     vm: Rc<Vm>,
+    is_held: bool,
 }
 
 impl Coroutine {
@@ -80,7 +105,9 @@ impl Coroutine {
         match thread.resume::<Values>(args) {
             Ok(Values(why)) if thread.is_resumable() => Step::Yielded(why),
             Ok(_) => {
-                if let Some(thread) = self.thread.take() {
+                if let Some(thread) = self.thread.take()
+                    && !self.is_held
+                {
                     self.vm.stock(thread);
                 }
                 Step::Done
@@ -94,15 +121,28 @@ impl Coroutine {
     }
 }
 
+impl Coroutine {
+    /// Says whether it is that coroutine of Lua.
+    pub fn is(&self, thread: &Thread) -> bool {
+        self.thread.as_ref().is_some_and(|own| own == thread)
+    }
+}
+
 impl Vm {
+    /// Makes a coroutine that Lua holds too, and that will run `function`.
+    pub fn light_thread(self: &Rc<Self>, function: &Function) -> Result<(Coroutine, Thread), Failure> {
+        let thread = self.lua().create_thread(function.clone())?;
+        Ok((Coroutine { thread: Some(thread.clone()), vm: Rc::clone(self), is_held: true }, thread))
+    }
+
     /// Makes a coroutine that will run `function`.
     pub fn coroutine(self: &Rc<Self>, function: &Function) -> Result<Coroutine, Failure> {
         while let Some(thread) = self.unstock() {
             if thread.reset(function.clone()).is_ok() {
-                return Ok(Coroutine { thread: Some(thread), vm: Rc::clone(self) });
+                return Ok(Coroutine { thread: Some(thread), vm: Rc::clone(self), is_held: false });
             }
         }
         let thread = self.lua().create_thread(function.clone())?;
-        Ok(Coroutine { thread: Some(thread), vm: Rc::clone(self) })
+        Ok(Coroutine { thread: Some(thread), vm: Rc::clone(self), is_held: false })
     }
 }

@@ -25,6 +25,7 @@ struct State {
 }
 
 impl UserData for Operation {}
+impl UserData for Completion {}
 
 impl Operation {
     /// Starts an operation: `start` gets the completion and returns what must live until then.

@@ -1,0 +1,104 @@
+-- ngx.thread: light threads. The driver runs them; who has spawned, waited for and killed whom is kept here.
+local prim, ngx, shared = ...
+
+local error, select, setmetatable, type, unpack, xpcall = error, select, setmetatable, type, unpack, xpcall
+local raw_status, running, traceback = coroutine.status, coroutine.running, debug.traceback
+local raw_resume = coroutine.resume
+local WAIT = shared.phases.wait
+
+-- Coroutine → what is known of the light thread that it is.
+local threads = setmetatable({}, { __mode = "k" })
+
+local function finish(thread, ok, ...)
+    thread.ended, thread.count, thread.results = true, select("#", ...) + 1, { ok, ... }
+    if not ok then
+        local text = "lua user thread aborted: runtime error: " .. thread.failure
+        shared.log(ngx.ERR, text)
+    end
+    if thread.waiter then prim.tell(thread.waiter) end
+end
+
+ngx.thread = {}
+
+function ngx.thread.spawn(body, ...)
+    if type(body) ~= "function" then shared.bad_type(1, "function", body) end
+    shared.check_phase(WAIT)
+    local thread = { parent = running() }
+    local count, arguments = select("#", ...), { ... }
+    local function failed(err)
+        local text = type(err) == "string" and err or type(err) == "number" and tostring(err) or "unknown reason"
+        -- Without this function's own frame.
+        thread.failure = text .. "\nstack traceback:\ncoroutine 0:\n" .. traceback("", 2):gsub("^\nstack traceback:\n", "")
+        return err
+    end
+    return shared.spawn(function()
+        threads[running()] = thread
+        return finish(thread, xpcall(body, failed, unpack(arguments, 1, count)))
+    end)
+end
+
+-- The light thread that the argument at `position` is; raises unless the caller has spawned it.
+local function child(position, co, what)
+    if type(co) ~= "thread" then shared.bad_argument(position, "lua thread expected", 2) end
+    local thread = threads[co]
+    if not thread then error("attempt to " .. what .. " a coroutine that is not a user thread", 3) end
+    if thread.parent ~= running() then
+        if what == "kill" then return nil, "killer not parent" end
+        error("only the parent coroutine can wait on the thread", 3)
+    end
+    return thread
+end
+
+local function results_of(thread)
+    thread.gone = true
+    return unpack(thread.results, 1, thread.count)
+end
+
+function ngx.thread.wait(...)
+    local count = select("#", ...)
+    shared.check_phase(WAIT)
+    if count == 0 then error("at least one coroutine should be specified", 2) end
+    local waited = { ... }
+    for i = 1, count do
+        local thread = child(i, waited[i], "wait on")
+        if thread.gone then return nil, "already waited or killed" end
+        waited[i] = thread
+    end
+    for i = 1, count do
+        if waited[i].ended then return results_of(waited[i]) end
+    end
+    local operation, completion = prim.signal()
+    for i = 1, count do waited[i].waiter = completion end
+    shared.wait(operation)
+    for i = 1, count do waited[i].waiter = nil end
+    for i = 1, count do
+        if waited[i].ended then return results_of(waited[i]) end
+    end
+    return nil, "killed"
+end
+
+function ngx.thread.kill(co)
+    local thread, err = child(1, co, "kill")
+    if not thread then return nil, err end
+    if thread.gone then return nil, "already waited or killed" end
+    if thread.ended then return nil, "already terminated" end
+    thread.gone = true
+    shared.kill(co)
+    return 1
+end
+
+-- As upstream names them: a light thread that waits is running, one that ended unnoticed is a zombie.
+function coroutine.status(co)
+    local thread = threads[co]
+    if thread then
+        if thread.gone then return "dead" end
+        if thread.ended then return "zombie" end
+        return "running"
+    end
+    return raw_status(co)
+end
+
+function coroutine.resume(co, ...)
+    if threads[co] then return false, "cannot resume " .. coroutine.status(co) .. " coroutine" end
+    return raw_resume(co, ...)
+end

@@ -1,0 +1,279 @@
+//! What runs for a request in one phase: the handler's own coroutine, the entry thread, and the light threads that it
+//! has spawned. Each goes on when what it waits for is done; the phase has ended when all have.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use mlua::{Function, IntoLua, Lua, Thread, Value};
+use ngx::core::Status;
+
+use crate::nginx::{Level, Log, Posted, Request, enter};
+use crate::vm::{Coroutine, Failure, Operation, Step, Yield};
+
+use super::Phase;
+use super::pin::{Pinned, pinned};
+use super::runtime::Runtime;
+
+const INTERNAL_SERVER_ERROR: Status = Status(500);
+
+/// A light thread's number in its run.
+type Id = u32;
+const ENTRY: Id = 0;
+
+struct LightThread {
+    id: Id,
+    coroutine: Coroutine,
+    /// What it waits for.
+    waiting: Option<Operation>,
+}
+
+impl Drop for LightThread {
+    fn drop(&mut self) {
+        if let Some(operation) = self.waiting.take() {
+            operation.cancel();
+        }
+    }
+}
+
+/// How a run goes on from the event loop.
+struct Wake {
+    /// The threads that can go on, in the order in which they could.
+    ready: RefCell<VecDeque<Id>>,
+    event: Posted,
+}
+
+impl Wake {
+    fn wake(&self, id: Id) {
+        self.ready.borrow_mut().push_back(id);
+        self.event.post();
+    }
+}
+
+/// What a thread's yield returns.
+enum Given {
+    Nothing,
+    Thread(Thread),
+    Flag(bool),
+}
+
+impl IntoLua for Given {
+    fn into_lua(self, _: &Lua) -> mlua::Result<Value> {
+        Ok(match self {
+            Self::Nothing => Value::Nil,
+            Self::Thread(thread) => Value::Thread(thread),
+            Self::Flag(flag) => Value::Boolean(flag),
+        })
+    }
+}
+
+/// The threads of a request in one phase.
+pub(super) struct Run {
+    phase: &'static Phase,
+    /// None once it has returned.
+    entry: Option<LightThread>,
+    others: Vec<LightThread>,
+    /// The number of the thread that was spawned last.
+    last: Id,
+    /// Made when a thread first waits.
+    wake: Option<Rc<Wake>>,
+}
+
+/// What the run does after a thread's step.
+enum Next {
+    /// Others go on.
+    Others,
+    /// This thread goes on at once.
+    Thread(Id, Given),
+    /// The phase ends with that, whatever other threads do.
+    End(Status),
+}
+
+impl Run {
+    /// A run of a handler's coroutine.
+    pub(super) fn new(phase: &'static Phase, coroutine: Coroutine) -> Self {
+        let entry = Some(LightThread { id: ENTRY, coroutine, waiting: None });
+        Self { phase, entry, others: Vec::new(), last: ENTRY, wake: None }
+    }
+
+    /// Begins it. `NGX_DONE`: it waits.
+    pub(super) fn begin(self, request: &Request, pinned: &Pinned) -> Status {
+        self.drive(request, pinned, Vec::new(), Some((ENTRY, Given::Nothing)))
+    }
+
+    /// Runs `turn`, then those of `later` from its end, until none can go on.
+    fn drive(
+        mut self,
+        request: &Request,
+        pinned: &Pinned,
+        mut later: Vec<(Id, Given)>,
+        mut turn: Option<(Id, Given)>,
+    ) -> Status {
+        while let Some((id, given)) = turn.take().or_else(|| later.pop()) {
+            // One that was killed since is not there.
+            let Some(step) = self.resume(request, pinned, id, given) else { continue };
+            match self.take_step(request, pinned, id, step, &mut later) {
+                Next::Others => {}
+                Next::Thread(id, given) => turn = Some((id, given)),
+                Next::End(status) => return status,
+            }
+        }
+        if self.entry.is_none() && self.others.is_empty() {
+            return (self.phase.returned)(request);
+        }
+        self.put_aside(request)
+    }
+
+    fn resume(&mut self, request: &Request, pinned: &Pinned, id: Id, given: Given) -> Option<Step> {
+        let phase = self.phase;
+        let thread = self.thread(id)?;
+        thread.waiting = None;
+        if let Err(failure) = pinned.vm.switch_to(&pinned.environment) {
+            return Some(Step::Failed(failure));
+        }
+        let scope = enter(Some(request), phase.bit);
+        let step = match given {
+            Given::Nothing => thread.coroutine.resume(()),
+            given => thread.coroutine.resume(given),
+        };
+        drop(scope);
+        if let Some(runtime) = Runtime::of(request) {
+            runtime.live.tell_loaded();
+        }
+        Some(step)
+    }
+
+    fn take_step(
+        &mut self,
+        request: &Request,
+        pinned: &Pinned,
+        id: Id,
+        step: Step,
+        later: &mut Vec<(Id, Given)>,
+    ) -> Next {
+        match step {
+            Step::Done => {
+                self.remove(id);
+                Next::Others
+            }
+            Step::Yielded(Yield::Exit(status)) => Next::End(self.exit(request, status)),
+            Step::Yielded(Yield::Wait(operation)) => {
+                let wake = self.wake(request);
+                operation.wake_by(Box::new(move || wake.wake(id)));
+                if let Some(thread) = self.thread(id) {
+                    thread.waiting = Some(operation);
+                }
+                Next::Others
+            }
+            Step::Yielded(Yield::Cooperate) => {
+                self.wake(request).wake(id);
+                Next::Others
+            }
+            Step::Yielded(Yield::Spawn(function)) => match self.spawn(pinned, &function) {
+                // The new thread runs first, until it waits.
+                Ok((new, thread)) => {
+                    later.push((id, Given::Thread(thread)));
+                    Next::Thread(new, Given::Nothing)
+                }
+                Err(failure) => Next::End(abort(request, &failure)),
+            },
+            Step::Yielded(Yield::Kill(thread)) => {
+                let killed = self.others.iter().find(|other| other.coroutine.is(&thread)).map(|other| other.id);
+                if let Some(killed) = killed {
+                    self.remove(killed);
+                }
+                Next::Thread(id, Given::Flag(killed.is_some()))
+            }
+            Step::Failed(failure) if id == ENTRY => Next::End(abort(request, &failure)),
+            Step::Failed(failure) => {
+                self.remove(id);
+                log_aborted(request, "user", &failure);
+                Next::Others
+            }
+        }
+    }
+
+    /// Ends all threads and the phase.
+    fn exit(&mut self, request: &Request, status: i64) -> Status {
+        // What the Lua held of the request goes before the request may.
+        self.entry = None;
+        self.others.clear();
+        let Some((uri, args)) = request.state().and_then(|state| state.exec.take()) else {
+            return (self.phase.exited)(request, status);
+        };
+        let status = request.exec(&uri, &args);
+        if status == Status::NGX_DONE {
+            (self.phase.redirected)(request, self.has_waited());
+        }
+        status
+    }
+
+    fn spawn(&mut self, pinned: &Pinned, function: &Function) -> Result<(Id, Thread), Failure> {
+        let (coroutine, thread) = pinned.vm.light_thread(function)?;
+        self.last += 1;
+        self.others.push(LightThread { id: self.last, coroutine, waiting: None });
+        Ok((self.last, thread))
+    }
+
+    fn thread(&mut self, id: Id) -> Option<&mut LightThread> {
+        if id == ENTRY { self.entry.as_mut() } else { self.others.iter_mut().find(|thread| thread.id == id) }
+    }
+
+    fn remove(&mut self, id: Id) {
+        if id == ENTRY { self.entry = None } else { self.others.retain(|thread| thread.id != id) }
+    }
+
+    fn wake(&mut self, request: &Request) -> Rc<Wake> {
+        let phase = self.phase;
+        Rc::clone(self.wake.get_or_insert_with(|| {
+            (phase.waits)(request);
+            Rc::new(Wake { ready: RefCell::default(), event: request.posted(woken) })
+        }))
+    }
+
+    fn has_waited(&self) -> bool {
+        self.wake.is_some()
+    }
+
+    /// Puts the run aside until a thread can go on.
+    fn put_aside(self, request: &Request) -> Status {
+        let Some(state) = request.state() else { return INTERNAL_SERVER_ERROR };
+        // What was output so far goes to the filters, as it would if each call had sent its own.
+        if request.hand_over().is_err() {
+            return Status::NGX_ERROR;
+        }
+        request.block_events();
+        state.put_driver(Box::new(self));
+        Status::NGX_DONE
+    }
+}
+
+/// Goes on with a request that waited.
+fn woken(request: &Request) {
+    let Some(run) = request.state().and_then(|state| state.take_driver::<Run>()) else { return };
+    let resumed = run.phase.resumed;
+    let ready = run.wake.as_ref().map(|wake| wake.ready.take()).unwrap_or_default();
+    let ready = ready.into_iter().rev().map(|id| (id, Given::Nothing)).collect();
+    let status = match Runtime::of(request).and_then(|runtime| pinned(request, runtime)) {
+        Some(pinned) => run.drive(request, &pinned, ready, None),
+        None => INTERNAL_SERVER_ERROR,
+    };
+    if status != Status::NGX_DONE {
+        resumed(request, status);
+    }
+}
+
+/// The end of Lua that raised in the entry thread: the other threads end with it.
+pub(super) fn abort(request: &Request, failure: &Failure) -> Status {
+    log_aborted(request, "entry", failure);
+    if request.output_begun() {
+        return Status::NGX_ERROR;
+    }
+    request.drop_gathered();
+    INTERNAL_SERVER_ERROR
+}
+
+fn log_aborted(request: &Request, thread: &str, failure: &Failure) {
+    let text = format!("lua {thread} thread aborted: runtime error: {}", failure.in_coroutine());
+    Log::of(request).write(Level::Err, text.as_bytes());
+}
