@@ -12,9 +12,11 @@ mod log;
 mod output;
 mod redirect;
 mod refuse;
+mod regex;
 mod request_header;
 mod require;
 mod sleep;
+mod split;
 mod status;
 mod support;
 mod text;
@@ -47,4 +49,6 @@ pub const FAMILIES: &[Family] = &[
     status::FAMILY,
     request_header::FAMILY,
     redirect::FAMILY,
+    regex::FAMILY,
+    split::FAMILY,
 ];

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use crate::nginx::{Apply, Arity, Conf, Context, Directive};
 
 use super::code::Code;
-use super::once::{duplicate, once};
+use super::number::number;
+use super::once::{argument, duplicate, once};
 use super::phases::{Read, Slot, main_code, phase, set, used};
 use super::sandboxed::Sandboxed;
 use super::token::Token;
@@ -111,6 +112,8 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     main(c"hotlua_check", Arity::One, hot::check),
     main(c"lua_package_path", Arity::One, |conf, main| text(conf, &mut main.package_path)),
     main(c"lua_package_cpath", Arity::One, |conf, main| text(conf, &mut main.package_cpath)),
+    main(c"lua_regex_cache_max_entries", Arity::One, |conf, main| limit(conf, &mut main.regex_cache_max_entries)),
+    main(c"lua_regex_match_limit", Arity::One, |conf, main| limit(conf, &mut main.regex_match_limit)),
     location(c"lua_code_cache", ANYWHERE, Arity::Flag, code_cache),
     Directive {
         name: c"hotlua_sandbox",
@@ -172,6 +175,15 @@ fn control_token(conf: &mut Conf, loc: &mut LocConf) -> Result<(), String> {
 fn text(conf: &mut Conf, slot: &mut Option<String>) -> Result<(), String> {
     let text = String::from_utf8_lossy(conf.arg()).into_owned();
     once(conf, slot, text)
+}
+
+/// Reads a limit; one beyond what PCRE can count is none to speak of.
+fn limit(conf: &mut Conf, slot: &mut Option<u32>) -> Result<(), String> {
+    let limit = number(conf.arg()).ok_or_else(|| {
+        let text = argument(conf);
+        format!("invalid number \"{text}\" in \"{}\", write for instance 1024", conf.name())
+    })?;
+    once(conf, slot, u32::try_from(limit).unwrap_or(u32::MAX))
 }
 
 fn code_cache(conf: &mut Conf, loc: &mut LocConf) -> Result<(), String> {

@@ -64,6 +64,10 @@ pub struct MainConf {
     pub package_path: Option<String>,
     /// `lua_package_cpath`, with `;;` still in it.
     pub package_cpath: Option<String>,
+    /// `lua_regex_cache_max_entries`, patterns; 0: any number.
+    pub regex_cache_max_entries: Option<u32>,
+    /// `lua_regex_match_limit`, steps of going back; 0: as many as PCRE allows.
+    pub regex_match_limit: Option<u32>,
     /// `hotlua_root`; empty where it is not given. [`MainConf::code_roots`] derives them then.
     pub roots: Vec<PathBuf>,
     /// `hotlua_zone`, bytes.

@@ -14,6 +14,7 @@ mod hook;
 mod log;
 mod output;
 mod refuse;
+mod regex;
 mod request_header;
 mod status;
 mod text;

@@ -18,16 +18,28 @@ pub struct Runtime {
     roots: Vec<PathBuf>,
     untrusted: Rc<Untrusted>,
     families: &'static [&'static [Family]],
+    settings: Settings,
+}
+
+/// What every VM of a configuration is set to.
+struct Settings {
     package_path: Option<String>,
     package_cpath: Option<String>,
+    regex_cache_max_entries: Option<u32>,
+    regex_match_limit: Option<u32>,
 }
 
 impl Runtime {
     /// Opens the VM of a configuration.
     pub fn new(main: &MainConf, families: &'static [&'static [Family]]) -> Result<Self, Failure> {
-        let (path, cpath) = (main.package_path.clone(), main.package_cpath.clone());
+        let settings = Settings {
+            package_path: main.package_path.clone(),
+            package_cpath: main.package_cpath.clone(),
+            regex_cache_max_entries: main.regex_cache_max_entries,
+            regex_match_limit: main.regex_match_limit,
+        };
         let untrusted = Rc::new(main.untrusted());
-        let vm = open(families, path.as_deref(), cpath.as_deref())?;
+        let vm = open(families, &settings)?;
         let environment = Environment::first(&vm, Rc::default(), Rc::clone(&untrusted))?;
         Ok(Self {
             live: Rc::new(Live::new(vm, environment)),
@@ -35,8 +47,7 @@ impl Runtime {
             roots: main.code_roots(),
             untrusted,
             families,
-            package_path: path,
-            package_cpath: cpath,
+            settings,
         })
     }
 
@@ -52,7 +63,7 @@ impl Runtime {
 
     /// A VM of its own for a request without the code cache, in which `init_by_lua*` has run.
     pub fn fresh(&self) -> Result<(Rc<Vm>, Rc<Environment>), Failure> {
-        let vm = open(self.families, self.package_path.as_deref(), self.package_cpath.as_deref())?;
+        let vm = open(self.families, &self.settings)?;
         let environment = Environment::first(&vm, Rc::default(), Rc::clone(&self.untrusted))?;
         if let Some(init) = &self.init {
             let _scope = enter(None, Phase::INIT);
@@ -88,10 +99,12 @@ impl Runtime {
     }
 }
 
-fn open(families: &[&[Family]], path: Option<&str>, cpath: Option<&str>) -> Result<Rc<Vm>, Failure> {
+fn open(families: &[&[Family]], settings: &Settings) -> Result<Rc<Vm>, Failure> {
     let vm = Vm::new(families)?;
+    vm.shared().raw_set("regex_cache_max_entries", settings.regex_cache_max_entries)?;
+    vm.shared().raw_set("regex_match_limit", settings.regex_match_limit)?;
     let package: Table = vm.lua().globals().raw_get("package")?;
-    for (field, value) in [("path", path), ("cpath", cpath)] {
+    for (field, value) in [("path", &settings.package_path), ("cpath", &settings.package_cpath)] {
         if let Some(value) = value {
             let default: String = package.raw_get(field)?;
             package.raw_set(field, expand(value, &default))?;

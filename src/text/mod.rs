@@ -6,8 +6,10 @@ mod escape;
 mod number;
 pub mod pattern;
 mod quote;
+mod template;
 
 pub use args::{Arg, Args, Limit};
 pub use escape::{Escape, escape_control, escape_uri, escaped_length, unescape_uri};
 pub use number::{NumberText, number_text};
 pub use quote::quote_sql;
+pub use template::{Part, Template};
