@@ -28,6 +28,10 @@ impl Lifecycle for HotLua {
         worker::configured(conf, main)
     }
 
+    fn mapped(main: &mut MainConf) -> Result<(), String> {
+        worker::mapped(main)
+    }
+
     fn init_module(main: &mut MainConf, workers: usize) -> Result<(), String> {
         worker::installed(main, workers)
     }

@@ -33,7 +33,7 @@ impl Changes {
     }
 }
 
-/// Opens the VM of a new configuration, compiles its inline Lua, runs `init_by_lua*` and asks for shared memory.
+/// Opens the VM of a new configuration, compiles its inline Lua and asks for shared memory.
 pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
     add_handlers(conf, main)?;
     main.check_profile_variables(&conf.known_variables())?;
@@ -47,7 +47,9 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
     let plan = hot::plan_roots(main.code_roots(), main.roots_given(), main.untrusted_directories(), zone_size)?;
     sandbox::configured(conf, &main.profiles)?;
     plan.warnings.iter().for_each(|warning| conf.warn(warning));
-    let runtime = Runtime::new(main, FAMILIES).map_err(|failure| failure.to_string())?;
+    let dicts = main.shared_dicts.clone();
+    let furnish = Box::new(move |vm: &vm::Vm| api::share(vm, &dicts));
+    let runtime = Runtime::new(main, FAMILIES, furnish).map_err(|failure| failure.to_string())?;
     for code in &main.codes {
         if let Source::Inline { text, name, chunk } = &code.source {
             let compiled = runtime.live.vm.compile(text, name).map_err(|failure: vm::Failure| failure.to_string())?;
@@ -55,7 +57,6 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
         }
     }
     sandbox::set_profiles(&main.profiles);
-    let init = main.init.clone();
     let settings = hot::Settings {
         roots: plan.roots,
         tracked: main.files_outside_roots(),
@@ -70,8 +71,13 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
     if main.runtime.set(Box::new(runtime)).is_err() || main.changes.set(Box::new(changes)).is_err() {
         return Err("the configuration was completed twice".into());
     }
-    match init {
-        Some(code) => run_init(main, &code, Phase::INIT).map_err(|error| format!("init_by_lua error: {error}")),
+    Ok(())
+}
+
+/// Runs `init_by_lua*`, which may use what is in shared memory.
+pub fn mapped(main: &mut MainConf) -> Result<(), String> {
+    match main.init.clone() {
+        Some(code) => run_init(main, &code, Phase::INIT),
         None => Ok(()),
     }
 }
@@ -125,7 +131,7 @@ pub fn started(main: &mut MainConf) -> Result<(), String> {
     if let Some(code) = main.init_worker.clone()
         && let Err(error) = run_init(main, &code, Phase::INIT_WORKER)
     {
-        log_cycle(Level::Err, format!("init_worker_by_lua error: {error}").as_bytes());
+        log_cycle(Level::Err, error.as_bytes());
     }
     Ok(())
 }

@@ -225,11 +225,11 @@ def return_200():
     return Subject("return", "return 200", "no Lua module", [], [], lambda w: w.return_block())
 
 
-def peer(nginx_v, lua_dir):
+def peer(nginx_v, lua_dir, http=()):
     version = "lua-nginx-module {} with lua-resty-core {}".format(
         machine.package_version("libnginx-mod-http-lua") or "of unknown version",
         machine.package_version("lua-resty-core") or "of unknown version")
-    return Subject("peer", "peer", version, peer_modules(nginx_v), [package_path(lua_dir)],
+    return Subject("peer", "peer", version, peer_modules(nginx_v), [package_path(lua_dir), *http],
                    lambda w: w.lua_block(lua_dir))
 
 

@@ -14,6 +14,7 @@ class Workload:
     path: str  # what wrk asks for
     directive: str  # of the Lua subjects; @DIR@ is the directory of the Lua files, @UNTRUSTED@ that of the scripts
     body: str  # what every subject must answer
+    lua_http: str = ""  # what the Lua subjects need in http
     ours: str = ""  # our subject's own directive, where that is another one
     ours_http: str = ""  # what that needs in http
     location: str = ""  # default: `= path`, which keeps the regex locations out of the other rows
@@ -138,6 +139,13 @@ body_filter_by_lua_block { ngx.arg[1] = ngx.arg[1]:upper() }""",
         },
     ),
     Workload(
+        name="dict-20",
+        path="/dict-20",
+        directive='content_by_lua_file "@DIR@/dict_20.lua";',
+        lua_http="lua_shared_dict bench 10m;",
+        body="20\n",
+    ),
+    Workload(
         name="sandbox-hello",
         path="/sandbox-hello",
         directive='content_by_lua_file "@DIR@/sandbox_hello.lua";',
@@ -165,8 +173,13 @@ def select(names):
     return [w for w in WORKLOADS if not names or w.name in names]
 
 
+def lua_http(rows):
+    """What the Lua subjects need in http for these rows, each once."""
+    return list(dict.fromkeys(row.lua_http for row in rows if row.lua_http))
+
+
 def ours_http(rows):
-    """What our subject needs in http for these rows, each once."""
+    """What our subject needs in http for these rows besides, each once."""
     return list(dict.fromkeys(row.ours_http for row in rows if row.ours_http))
 
 

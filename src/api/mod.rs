@@ -15,6 +15,7 @@ mod refuse;
 mod regex;
 mod request_header;
 mod require;
+mod shared_dict;
 mod sleep;
 mod split;
 mod status;
@@ -25,6 +26,8 @@ mod time;
 mod variable;
 
 use crate::vm::Family;
+
+pub use shared_dict::share;
 
 /// Every family, in the order in which a VM gets them: a Lua half may use what earlier ones put into `shared`.
 pub const FAMILIES: &[Family] = &[
@@ -51,4 +54,5 @@ pub const FAMILIES: &[Family] = &[
     redirect::FAMILY,
     regex::FAMILY,
     split::FAMILY,
+    shared_dict::FAMILY,
 ];

@@ -88,7 +88,10 @@ impl Code {
         let file = conf.file();
         let file = file.rsplit('/').next().unwrap_or_default();
         let name = format!("={directive}({file}:{line})");
-        vm::check(&text, &name).map_err(|failure| format!("failed to load inlined Lua code: {}", failure.message))?;
+        vm::check(&text, &name).map_err(|failure| match directive.as_str() {
+            "init_by_lua" | "init_worker_by_lua" => format!("{directive} error: {}", failure.message),
+            _ => format!("failed to load inlined Lua code: {}", failure.message),
+        })?;
         Ok(Self { source: Source::Inline { text, name, chunk: OnceCell::new() }, directive })
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::rc::Rc;
 
-use crate::nginx::{Apply, Arity, Conf, Context, Directive};
+use crate::nginx::{Apply, Arity, Conf, Context, Directive, SharedDict};
 
 use super::code::Code;
 use super::number::number;
@@ -114,6 +114,7 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     main(c"lua_package_cpath", Arity::One, |conf, main| text(conf, &mut main.package_cpath)),
     main(c"lua_regex_cache_max_entries", Arity::One, |conf, main| limit(conf, &mut main.regex_cache_max_entries)),
     main(c"lua_regex_match_limit", Arity::One, |conf, main| limit(conf, &mut main.regex_match_limit)),
+    main(c"lua_shared_dict", Arity::Two, shared_dict),
     location(c"lua_code_cache", ANYWHERE, Arity::Flag, code_cache),
     Directive {
         name: c"hotlua_sandbox",
@@ -184,6 +185,27 @@ fn limit(conf: &mut Conf, slot: &mut Option<u32>) -> Result<(), String> {
         format!("invalid number \"{text}\" in \"{}\", write for instance 1024", conf.name())
     })?;
     once(conf, slot, u32::try_from(limit).unwrap_or(u32::MAX))
+}
+
+/// nginx's slab pool needs more.
+const SMALLEST_DICT: usize = 8 << 10;
+
+fn shared_dict(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
+    let name: Box<[u8]> = conf.arg().into();
+    let shown = String::from_utf8_lossy(&name).into_owned();
+    if name.is_empty() {
+        return Err("invalid lua shared dict name \"\"".into());
+    }
+    let size = conf.args().get(1).copied().unwrap_or_default();
+    let size = conf
+        .size_of(size)
+        .filter(|&size| size >= SMALLEST_DICT)
+        .ok_or_else(|| format!("invalid lua shared dict size \"{}\"", String::from_utf8_lossy(size)))?;
+    if main.shared_dicts.iter().any(|dict| dict.name == name) {
+        return Err(format!("lua_shared_dict \"{shown}\" is already defined as \"{shown}\""));
+    }
+    main.shared_dicts.push(SharedDict::request(conf, &name, size)?);
+    Ok(())
 }
 
 fn code_cache(conf: &mut Conf, loc: &mut LocConf) -> Result<(), String> {

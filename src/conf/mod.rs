@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use once_cell::unsync::OnceCell;
 
-use crate::nginx::{Conf, Configuration, Directive, Zone};
+use crate::nginx::{Conf, Configuration, Directive, SharedDict, Zone};
 use crate::sandbox::{Profile, Variable};
 
 pub use code::{Code, Source, evaluate};
@@ -68,6 +68,8 @@ pub struct MainConf {
     pub regex_cache_max_entries: Option<u32>,
     /// `lua_regex_match_limit`, steps of going back; 0: as many as PCRE allows.
     pub regex_match_limit: Option<u32>,
+    /// Every `lua_shared_dict`.
+    pub shared_dicts: Vec<SharedDict>,
     /// `hotlua_root`; empty where it is not given. [`MainConf::code_roots`] derives them then.
     pub roots: Vec<PathBuf>,
     /// `hotlua_zone`, bytes.

@@ -16,6 +16,7 @@ mod output;
 mod refuse;
 mod regex;
 mod request_header;
+mod shared_dict;
 mod status;
 mod text;
 mod time;

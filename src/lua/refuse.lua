@@ -24,10 +24,12 @@ function shared.check_phase(phases, level)
     error("API disabled in the context of " .. prim.contexts[prim.phase()], (level or 1) + 2)
 end
 
--- Raises for the argument at `position` of the function at `level`.
+-- Raises for the argument at `position` of the function at `level`. A method's object does not count.
 function shared.bad_argument(position, text, level)
     level = (level or 1) + 1
-    local name = getinfo(level, "n").name or "?"
+    local info = getinfo(level, "n")
+    local name = info.name or "?"
+    if info.namewhat == "method" then position = position - 1 end
     error(format("bad argument #%d to '%s' (%s)", position, name, text), level + 1)
 end
 

@@ -42,7 +42,12 @@ impl Conf {
 
     /// The one argument as a size (`32m`, `1g`), in bytes. None where it is none.
     pub fn size(&self) -> Option<usize> {
-        let mut text = ngx_str_t { len: self.arg().len(), data: self.arg().as_ptr().cast_mut() };
+        self.size_of(self.arg())
+    }
+
+    /// An argument as a size, as [`Conf::size`] reads it.
+    pub fn size_of(&self, argument: &[u8]) -> Option<usize> {
+        let mut text = ngx_str_t { len: argument.len(), data: argument.as_ptr().cast_mut() };
         // SAFETY: nginx only reads the text. Its `ngx_parse_size` knows no `g`.
         usize::try_from(unsafe { ngx_parse_offset(&raw mut text) }).ok()
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ngx::ffi::*;
 
 use super::conf::Conf;
+use super::shared_memory::ask;
 
 /// Its address tells our counters from other modules' zones.
 static TAG: u8 = 0;
@@ -32,17 +33,7 @@ impl Counters {
         // What the slab pool around them needs is less: a few pages of its own, and 24 bytes for each other page.
         // SAFETY: a plain variable of nginx.
         let size = bytes + bytes / 64 + 16 * unsafe { ngx_pagesize };
-        let mut name = conf.copy(name.as_bytes())?;
-        // SAFETY: nginx copies nothing but keeps the name, which the configuration's pool holds. The tag is the same
-        // address in every cycle.
-        let zone = unsafe {
-            let tag = (&raw const TAG).cast_mut().cast::<c_void>();
-            ngx_shared_memory_add(conf.as_ptr(), &raw mut name, size, tag)
-        };
-        let zone = NonNull::new(zone).ok_or("shared memory cannot be added")?;
-        // SAFETY: nginx returned a zone of this cycle.
-        unsafe { (*zone.as_ptr()).init = Some(init) };
-        Ok(Self(zone))
+        ask(conf, name.as_bytes(), size, &TAG, init).map(Self)
     }
 
     /// The words, at least as many as were asked for; none as long as the configuration is being read, when nginx has

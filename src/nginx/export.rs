@@ -14,9 +14,10 @@ use super::conf::Conf;
 use super::define::Variable;
 use super::directive::Directive;
 use super::entry::{BodyFilter, HOOKS, Handler, register};
-use super::log::{Level, log_cycle, while_installing};
+use super::log::{Level, Log, log_cycle, while_installing};
 use super::process::worker_count_of;
 use super::set_variable::{Compute, register_set};
+use super::shared_memory;
 
 /// The configuration structures of the module and the directives that fill them.
 pub trait Configuration: Sized + 'static {
@@ -46,6 +47,9 @@ pub trait Lifecycle: 'static {
 
     /// After the whole configuration was read. An error fails the configuration with that text.
     fn configured(conf: &mut Conf, main: &mut <Self::Conf as Configuration>::Main) -> Result<(), String>;
+    /// Once the shared memory that was asked for is mapped; not called where none was. An error fails the configuration
+    /// with that text, also under `nginx -t`.
+    fn mapped(main: &mut <Self::Conf as Configuration>::Main) -> Result<(), String>;
     /// In the master, once the new configuration is certain to be used; it asks for `workers`.
     fn init_module(main: &mut <Self::Conf as Configuration>::Main, workers: usize) -> Result<(), String>;
     /// In each worker as it starts.
@@ -115,6 +119,7 @@ impl<L: Lifecycle> Glue<L> {
 
     /// Keeps where nginx has put the module; called by the statics' own `preconfiguration`.
     pub fn installed(module: &ngx_module_t) {
+        shared_memory::begin();
         CTX_INDEX.store(module.ctx_index, Ordering::Relaxed);
         let _ = CONFIGURATION.set(TypeId::of::<L::Conf>());
         MODULE.store(std::ptr::from_ref(module).cast_mut(), Ordering::Relaxed);
@@ -181,12 +186,29 @@ impl<L: Lifecycle> Glue<L> {
         match caught(|| L::configured(conf, main)) {
             Ok(()) => {
                 super::filter::install();
+                // SAFETY: the main configuration lives as long as the configuration's pool.
+                unsafe { shared_memory::when_mapped(Self::mapped, std::ptr::from_mut(main).cast()) };
                 NGX_OK as _
             }
             Err(text) => {
                 conf.error(&text);
                 NGX_ERROR as _
             }
+        }
+    }
+
+    /// # Safety
+    /// `main` is the module's main configuration, and the log that of the cycle that has it.
+    unsafe fn mapped(log: *mut ngx_log_t, main: *mut c_void) -> ngx_int_t {
+        // SAFETY: by this function's contract; nothing else borrows it while nginx maps shared memory.
+        let main = unsafe { &mut *main.cast::<<L::Conf as Configuration>::Main>() };
+        // SAFETY: the log outlives the call, which catches panics.
+        unsafe {
+            while_installing(log, || {
+                // As upstream has it, unless nobody would read it.
+                let level = if Log::cycle().enabled(Level::Err) { Level::Err } else { Level::Emerg };
+                Self::logged(level, || L::mapped(main))
+            })
         }
     }
 
@@ -224,13 +246,18 @@ impl<L: Lifecycle> Glue<L> {
         cycle: *mut ngx_cycle_t,
         call: impl FnOnce(&mut <L::Conf as Configuration>::Main) -> Result<(), String>,
     ) -> ngx_int_t {
-        let Some(main) = Self::main_conf(cycle) else {
-            return NGX_OK as _;
-        };
-        match caught(|| call(main)) {
+        match Self::main_conf(cycle) {
+            Some(main) => Self::logged(Level::Emerg, || call(main)),
+            None => NGX_OK as _,
+        }
+    }
+
+    /// What nginx is told of a call whose error goes to the log.
+    fn logged(level: Level, call: impl FnOnce() -> Result<(), String>) -> ngx_int_t {
+        match caught(call) {
             Ok(()) => NGX_OK as _,
             Err(text) => {
-                log_cycle(Level::Emerg, text.as_bytes());
+                log_cycle(level, text.as_bytes());
                 NGX_ERROR as _
             }
         }

@@ -65,6 +65,12 @@ impl Log {
         Self(unsafe { (*(*request.as_ptr()).connection).log })
     }
 
+    /// # Safety
+    /// The log must be valid as long as the result is used.
+    pub(super) unsafe fn from_raw(log: *mut ngx_log_t) -> Self {
+        Self(log)
+    }
+
     /// The log of the cycle.
     pub fn cycle() -> Self {
         let installing = INSTALLING.load(Ordering::Relaxed);

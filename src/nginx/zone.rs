@@ -15,6 +15,7 @@ use ngx::ffi::*;
 use super::arena::Arena;
 use super::conf::Conf;
 use super::process::pid;
+use super::shared_memory::ask;
 use super::shmtx::Held;
 
 /// How many words a zone has.
@@ -76,17 +77,7 @@ pub struct Locked<'z> {
 impl Zone {
     /// Asks nginx for shared memory of `size` bytes under `name`.
     pub fn request(conf: &mut Conf, name: &str, size: usize) -> Result<Self, String> {
-        let mut name = conf.copy(name.as_bytes())?;
-        // SAFETY: nginx copies nothing but keeps the name, which the configuration's pool holds. The tag tells our
-        // zones from other modules' and is the same address in every cycle.
-        let zone = unsafe {
-            let tag = (&raw const TAG).cast_mut().cast::<c_void>();
-            ngx_shared_memory_add(conf.as_ptr(), &raw mut name, size, tag)
-        };
-        let zone = NonNull::new(zone).ok_or("shared memory cannot be added")?;
-        // SAFETY: nginx returned a zone of this cycle.
-        unsafe { (*zone.as_ptr()).init = Some(init) };
-        Ok(Self(zone))
+        ask(conf, name.as_bytes(), size, &TAG, init).map(Self)
     }
 
     /// A word. Panics where there is no such word, which is a mistake of the caller's layout.

@@ -2,17 +2,26 @@
 
 use std::rc::Rc;
 
-use crate::conf::{Code, MainConf};
+use crate::conf::{Code, MainConf, Source};
 use crate::nginx::{Phase, enter};
+use crate::vm::{Failure, LoadError};
 
 use super::runtime::Runtime;
 
-/// Runs a directive's Lua to its end, outside of any request.
+/// Runs a directive's Lua to its end, outside of any request. The error begins with the directive's name.
 pub fn run_init(main: &MainConf, code: &Code, phase: Phase) -> Result<(), String> {
+    let file = if matches!(code.source, Source::Inline { .. }) { "" } else { "_file" };
+    run(main, code, phase).map_err(|error| format!("{}{file} error: {error}", code.directive))
+}
+
+fn run(main: &MainConf, code: &Code, phase: Phase) -> Result<(), String> {
     let runtime: &Runtime = main.runtime.get().and_then(|runtime| runtime.downcast_ref()).ok_or("no Lua VM")?;
     let _scope = enter(None, phase);
     let (vm, environment) = (Rc::clone(&runtime.live.vm), runtime.live.pin());
-    let chunk = runtime.chunk(&vm, &environment, code, None).map_err(|error| error.to_string())?;
+    let chunk = runtime.chunk(&vm, &environment, code, None).map_err(|error| match error {
+        LoadError::Compile(failure) => failure.to_string(),
+        other => other.to_string(),
+    })?;
     vm.switch_to(&environment).map_err(|failure| failure.to_string())?;
-    chunk.call::<()>(()).map_err(|error| crate::vm::Failure::from(error).to_string())
+    chunk.call::<()>(()).map_err(|error| Failure::from(error).to_string())
 }

@@ -19,6 +19,7 @@ pub struct Runtime {
     untrusted: Rc<Untrusted>,
     families: &'static [&'static [Family]],
     settings: Settings,
+    furnish: Furnish,
 }
 
 /// What every VM of a configuration is set to.
@@ -29,9 +30,12 @@ struct Settings {
     regex_match_limit: Option<u32>,
 }
 
+/// Gives a VM what it has of the configuration.
+pub type Furnish = Box<dyn Fn(&Vm) -> Result<(), Failure>>;
+
 impl Runtime {
     /// Opens the VM of a configuration.
-    pub fn new(main: &MainConf, families: &'static [&'static [Family]]) -> Result<Self, Failure> {
+    pub fn new(main: &MainConf, families: &'static [&'static [Family]], furnish: Furnish) -> Result<Self, Failure> {
         let settings = Settings {
             package_path: main.package_path.clone(),
             package_cpath: main.package_cpath.clone(),
@@ -40,6 +44,7 @@ impl Runtime {
         };
         let untrusted = Rc::new(main.untrusted());
         let vm = open(families, &settings)?;
+        furnish(&vm)?;
         let environment = Environment::first(&vm, Rc::default(), Rc::clone(&untrusted))?;
         Ok(Self {
             live: Rc::new(Live::new(vm, environment)),
@@ -48,6 +53,7 @@ impl Runtime {
             untrusted,
             families,
             settings,
+            furnish,
         })
     }
 
@@ -64,6 +70,7 @@ impl Runtime {
     /// A VM of its own for a request without the code cache, in which `init_by_lua*` has run.
     pub fn fresh(&self) -> Result<(Rc<Vm>, Rc<Environment>), Failure> {
         let vm = open(self.families, &self.settings)?;
+        (self.furnish)(&vm)?;
         let environment = Environment::first(&vm, Rc::default(), Rc::clone(&self.untrusted))?;
         if let Some(init) = &self.init {
             let _scope = enter(None, Phase::INIT);
