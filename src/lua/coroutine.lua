@@ -7,17 +7,22 @@ local create, resume, status, yield = coroutine.create, coroutine.resume, corout
 local tags = shared.tags
 
 -- What resuming `co` has returned; where that was meant for the driver, what it returns in the end.
-local function pass(co, ok, tag, ...)
-    if tag ~= nil and tags[tag] and ok and status(co) == "suspended" then return pass(co, resume(co, yield(tag, ...))) end
-    return ok, tag, ...
+local function pass(co, ok, ...)
+    if ok and tags[(...)] and status(co) == "suspended" then return pass(co, resume(co, yield(...))) end
+    return ok, ...
 end
 
 function coroutine.resume(co, ...)
+    if type(co) == "thread" then
+        local is = status(co)
+        if is ~= "suspended" then return false, "cannot resume " .. is .. " coroutine" end
+    end
     return pass(co, resume(co, ...))
 end
 
+-- Called in the place of the function that wraps, so that level 2 is who calls that.
 local function unwrap(ok, ...)
-    if not ok then error((...), 0) end
+    if not ok then error((...), 2) end
     return ...
 end
 

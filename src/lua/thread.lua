@@ -41,7 +41,10 @@ end
 local function child(position, co, what)
     if type(co) ~= "thread" then shared.bad_argument(position, "lua thread expected", 2) end
     local thread = threads[co]
-    if not thread then error("attempt to " .. what .. " a coroutine that is not a user thread", 3) end
+    if not thread then
+        if what == "kill" then return nil, "not user thread" end
+        error("attempt to wait on a coroutine that is not a user thread", 3)
+    end
     if thread.parent ~= running() then
         if what == "kill" then return nil, "killer not parent" end
         error("only the parent coroutine can wait on the thread", 3)
@@ -93,12 +96,12 @@ function coroutine.status(co)
     if thread then
         if thread.gone then return "dead" end
         if thread.ended then return "zombie" end
-        return "running"
+        return raw_status(co) == "normal" and "normal" or "running"
     end
     return raw_status(co)
 end
 
 function coroutine.resume(co, ...)
-    if threads[co] then return false, "cannot resume " .. coroutine.status(co) .. " coroutine" end
+    if co ~= nil and threads[co] then return false, "cannot resume " .. coroutine.status(co) .. " coroutine" end
     return raw_resume(co, ...)
 end

@@ -21,6 +21,9 @@ const INTERNAL_SERVER_ERROR: Status = Status(500);
 type Id = u32;
 const ENTRY: Id = 0;
 
+/// How often light threads may yield to each other before the event loop has its turn.
+const MOST_TURNS: u32 = 100;
+
 struct LightThread {
     id: Id,
     coroutine: Coroutine,
@@ -77,6 +80,8 @@ pub(super) struct Run {
     last: Id,
     /// Made when a thread first waits.
     wake: Option<Rc<Wake>>,
+    /// How often threads have yielded to each other since the event loop had its turn.
+    turns: u32,
 }
 
 /// What the run does after a thread's step.
@@ -93,23 +98,23 @@ impl Run {
     /// A run of a handler's coroutine.
     pub(super) fn new(phase: &'static Phase, coroutine: Coroutine) -> Self {
         let entry = Some(LightThread { id: ENTRY, coroutine, waiting: None });
-        Self { phase, entry, others: Vec::new(), last: ENTRY, wake: None }
+        Self { phase, entry, others: Vec::new(), last: ENTRY, wake: None, turns: 0 }
     }
 
     /// Begins it. `NGX_DONE`: it waits.
     pub(super) fn begin(self, request: &Request, pinned: &Pinned) -> Status {
-        self.drive(request, pinned, Vec::new(), Some((ENTRY, Given::Nothing)))
+        self.drive(request, pinned, VecDeque::new(), Some((ENTRY, Given::Nothing)))
     }
 
-    /// Runs `turn`, then those of `later` from its end, until none can go on.
+    /// Runs `turn`, then those of `later` in their order, until none can go on.
     fn drive(
         mut self,
         request: &Request,
         pinned: &Pinned,
-        mut later: Vec<(Id, Given)>,
+        mut later: VecDeque<(Id, Given)>,
         mut turn: Option<(Id, Given)>,
     ) -> Status {
-        while let Some((id, given)) = turn.take().or_else(|| later.pop()) {
+        while let Some((id, given)) = turn.take().or_else(|| later.pop_front()) {
             // One that was killed since is not there.
             let Some(step) = self.resume(request, pinned, id, given) else { continue };
             match self.take_step(request, pinned, id, step, &mut later) {
@@ -149,7 +154,7 @@ impl Run {
         pinned: &Pinned,
         id: Id,
         step: Step,
-        later: &mut Vec<(Id, Given)>,
+        later: &mut VecDeque<(Id, Given)>,
     ) -> Next {
         match step {
             Step::Done => {
@@ -165,14 +170,21 @@ impl Run {
                 }
                 Next::Others
             }
+            // Others of the run come first; where it has none, others of the event loop.
+            Step::Yielded(Yield::Cooperate) if self.turns < MOST_TURNS && !self.others.is_empty() => {
+                self.turns += 1;
+                later.push_back((id, Given::Nothing));
+                Next::Others
+            }
             Step::Yielded(Yield::Cooperate) => {
+                self.turns = 0;
                 self.wake(request).wake(id);
                 Next::Others
             }
             Step::Yielded(Yield::Spawn(function)) => match self.spawn(pinned, &function) {
                 // The new thread runs first, until it waits.
                 Ok((new, thread)) => {
-                    later.push((id, Given::Thread(thread)));
+                    later.push_back((id, Given::Thread(thread)));
                     Next::Thread(new, Given::Nothing)
                 }
                 Err(failure) => Next::End(abort(request, &failure)),
@@ -253,7 +265,7 @@ fn woken(request: &Request) {
     let Some(run) = request.state().and_then(|state| state.take_driver::<Run>()) else { return };
     let resumed = run.phase.resumed;
     let ready = run.wake.as_ref().map(|wake| wake.ready.take()).unwrap_or_default();
-    let ready = ready.into_iter().rev().map(|id| (id, Given::Nothing)).collect();
+    let ready = ready.into_iter().map(|id| (id, Given::Nothing)).collect();
     let status = match Runtime::of(request).and_then(|runtime| pinned(request, runtime)) {
         Some(pinned) => run.drive(request, &pinned, ready, None),
         None => INTERNAL_SERVER_ERROR,

@@ -1,0 +1,147 @@
+# coroutine.*: coroutines of Lua's own, in which calls that wait work.
+use Test::Nginx::Socket 'no_plan';
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: a wrapped function waits and yields
+--- config
+    location /t {
+        content_by_lua_block {
+            local f = coroutine.wrap(function(a)
+                ngx.sleep(0.001)
+                local b = coroutine.yield(a + 1)
+                ngx.sleep(0.001)
+                return b * 2, "end"
+            end)
+            ngx.say(f(1))
+            ngx.say(f(5))
+        }
+    }
+--- request
+GET /t
+--- response_body
+2
+10end
+
+
+
+=== TEST 2: nested ones wait
+--- config
+    location /t {
+        content_by_lua_block {
+            local function deep(level)
+                if level == 0 then ngx.sleep(0.001) return "bottom" end
+                local co = coroutine.create(deep)
+                local ok, text = coroutine.resume(co, level - 1)
+                return text .. level
+            end
+            ngx.say(deep(10))
+        }
+    }
+--- request
+GET /t
+--- response_body
+bottom12345678910
+
+
+
+=== TEST 3: nothing is added to what they return
+--- config
+    location /t {
+        content_by_lua_block {
+            local function count(...) return select("#", ...) end
+            ngx.say(count(coroutine.resume(coroutine.create(function() end))))
+            ngx.say(count(coroutine.resume(coroutine.create(function() return nil, nil end))))
+            ngx.say(count(coroutine.wrap(function() coroutine.yield() end)()))
+        }
+    }
+--- request
+GET /t
+--- response_body
+1
+3
+0
+
+
+
+=== TEST 4: ngx.exit in one ends the request
+--- config
+    location /t {
+        access_by_lua_block {
+            coroutine.wrap(function() pcall(function() ngx.sleep(0.001) ngx.exit(403) end) end)()
+            ngx.log(ngx.ERR, "went on")
+        }
+        content_by_lua_block { ngx.say("content") }
+    }
+--- request
+GET /t
+--- error_code: 403
+--- no_error_log
+[error]
+
+
+
+=== TEST 5: errors say where
+--- config
+    location /t {
+        content_by_lua_block {
+            local ok, err = coroutine.resume(coroutine.create(function() error("one") end))
+            ngx.say(ok, " ", (err:gsub("^.-:%d+: ", "")))
+            local ok, err = pcall(coroutine.wrap(function() ngx.sleep(0.001) error({ "two" }) end))
+            ngx.say(ok, " ", err[1])
+            ngx.say(pcall(coroutine.wrap, 3))
+        }
+    }
+--- request
+GET /t
+--- response_body
+false one
+false two
+falsebad argument #1 to 'wrap' (function expected, got number)
+
+
+
+=== TEST 6: only a suspended one can be resumed
+--- config
+    location /t {
+        content_by_lua_block {
+            local co, other
+            co = coroutine.create(function()
+                ngx.say(coroutine.status(co), " ", select(2, coroutine.resume(co)))
+                other = coroutine.create(function()
+                    ngx.say(coroutine.status(co), " ", select(2, coroutine.resume(co)))
+                end)
+                coroutine.resume(other)
+            end)
+            ngx.say(coroutine.status(co))
+            coroutine.resume(co)
+            ngx.say(coroutine.status(co), " ", select(2, coroutine.resume(co)))
+        }
+    }
+--- request
+GET /t
+--- response_body
+suspended
+running cannot resume running coroutine
+normal cannot resume normal coroutine
+dead cannot resume dead coroutine
+
+
+
+=== TEST 7: where nothing can wait they still work
+--- http_config
+    init_by_lua_block { made = coroutine.wrap(function() return "init" end)() }
+--- config
+    location /t {
+        set_by_lua_block $x { return coroutine.wrap(function() coroutine.yield("set") end)() }
+        content_by_lua_block { ngx.say(made, ngx.var.x) }
+        header_filter_by_lua_block { coroutine.wrap(function() ngx.header.X_Seen = "yes" end)() }
+    }
+--- request
+GET /t
+--- response_headers
+X-Seen: yes
+--- response_body
+initset
