@@ -1,8 +1,8 @@
-//! `ngx.req.set_uri_args`, `ngx.req.set_uri`; decoding goes through `src/ffi/args.rs`.
+//! `ngx.req.set_uri_args`, `ngx.req.set_uri` with its jump; decoding goes through `src/ffi/args.rs`.
 
 use mlua::{Lua, LuaString, Table};
 
-use crate::nginx::current;
+use crate::nginx::{Phase, current};
 use crate::text::escape_control;
 use crate::vm::Family;
 
@@ -20,5 +20,7 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     prim.raw_set(
         "set_uri",
         lua.create_function(|_, uri: LuaString| Ok(current(|request| request.set_uri(&uri.as_bytes()))))?,
-    )
+    )?;
+    prim.raw_set("jumps_in", Phase::REWRITE.0)?;
+    prim.raw_set("jump", lua.create_function(|_, ()| Ok(current(|request| request.find_location_again()).is_some()))?)
 }

@@ -39,19 +39,21 @@ fn read(lua: &Lua) -> mlua::Result<MultiValue> {
 
 /// The body in memory, cut at `max` bytes; `nil` and whether it is in a file instead.
 fn data(lua: &Lua, max: Option<usize>) -> mlua::Result<(Option<LuaString>, bool)> {
-    Ok(match current(|request| request.body()).flatten() {
+    let body = current(|request| match request.body() {
         Some(Body::Memory(text)) => {
             let length = max.map_or(text.len(), |max| max.min(text.len()));
-            (Some(lua.create_string(&text[..length])?), false)
+            lua.create_string(&text[..length]).map(|text| (Some(text), false))
         }
-        Some(Body::File(_)) => (None, true),
-        None => (None, false),
-    })
+        Some(Body::File(_)) => Ok((None, true)),
+        None => Ok((None, false)),
+    });
+    body.unwrap_or(Ok((None, false)))
 }
 
 fn file(lua: &Lua) -> mlua::Result<Option<LuaString>> {
-    match current(|request| request.body()).flatten() {
+    let file = current(|request| match request.body() {
         Some(Body::File(path)) => lua.create_string(path.as_os_str().as_bytes()).map(Some),
         _ => Ok(None),
-    }
+    });
+    file.unwrap_or(Ok(None))
 }

@@ -16,6 +16,10 @@ pub(super) fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
         })?,
     )?;
     prim.raw_set(
+        "bypass_if_checks",
+        lua.create_function(|_, ()| Ok(current(|request| request.ignore_conditions()).is_some()))?,
+    )?;
+    prim.raw_set(
         "log_limit",
         lua.create_function(|_, (kind, limit): (LuaString, i64)| {
             log_limit(&kind.to_string_lossy(), limit);

@@ -3,12 +3,14 @@
 mod arg;
 mod args;
 mod body;
+mod body_write;
 mod constants;
 mod context;
 mod coroutine;
 mod ffi;
 mod header;
 mod log;
+mod on_abort;
 mod output;
 mod redirect;
 mod refuse;
@@ -40,11 +42,13 @@ pub const FAMILIES: &[Family] = &[
     ffi::FAMILY,
     context::FAMILY,
     output::FAMILY,
+    on_abort::FAMILY,
     arg::FAMILY,
     text::FAMILY,
     time::FAMILY,
     args::FAMILY,
     body::FAMILY,
+    body_write::FAMILY,
     sleep::FAMILY,
     thread::FAMILY,
     variable::FAMILY,

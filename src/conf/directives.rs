@@ -37,6 +37,11 @@ const fn location(
     Directive { name, context, arity, apply: Apply::Loc(apply) }
 }
 
+/// One that is on or off for requests, wherever it stands.
+const fn switch(name: &'static CStr, apply: fn(&mut Conf, &mut LocConf) -> Result<(), String>) -> Directive<Confs> {
+    location(name, ANYWHERE, Arity::Flag, apply)
+}
+
 pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     location(c"set_by_lua", SET, Arity::TwoOrMore, |conf, loc| set(conf, loc, Code::quoted)),
     location(c"set_by_lua_block", SET, Arity::NamedBlock, |conf, loc| set(conf, loc, Code::block)),
@@ -128,6 +133,10 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     location(c"lua_transform_underscores_in_response_headers", ANYWHERE, Arity::Flag, |conf, loc| {
         flag(conf, &mut loc.transform_underscores)
     }),
+    switch(c"lua_need_request_body", |conf, loc| flag(conf, &mut loc.need_request_body)),
+    switch(c"lua_http10_buffering", |conf, loc| flag(conf, &mut loc.http10_buffering)),
+    switch(c"lua_use_default_type", |conf, loc| flag(conf, &mut loc.use_default_type)),
+    switch(c"lua_check_client_abort", |conf, loc| flag(conf, &mut loc.check_client_abort)),
 ];
 
 fn content(conf: &mut Conf, loc: &mut LocConf, read: Read) -> Result<(), String> {

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use once_cell::unsync::OnceCell;
 
-use crate::nginx::{Conf, Configuration, Directive, SharedDict, Zone};
+use crate::nginx::{Conf, Configuration, Directive, Settings, SharedDict, Zone};
 use crate::sandbox::{Profile, Variable};
 
 pub use code::{Code, Source, evaluate};
@@ -111,6 +111,14 @@ pub struct LocConf {
     pub control_token: Option<Rc<Token>>,
     /// `lua_transform_underscores_in_response_headers`
     pub transform_underscores: Option<bool>,
+    /// `lua_need_request_body`
+    pub need_request_body: Option<bool>,
+    /// `lua_http10_buffering`
+    pub http10_buffering: Option<bool>,
+    /// `lua_use_default_type`
+    pub use_default_type: Option<bool>,
+    /// `lua_check_client_abort`
+    pub check_client_abort: Option<bool>,
 }
 
 impl LocConf {
@@ -126,14 +134,25 @@ impl LocConf {
         self.code_cache.unwrap_or(true)
     }
 
+    /// Says whether the body is read before Lua runs that may use it.
+    pub fn needs_request_body(&self) -> bool {
+        self.need_request_body.unwrap_or(false)
+    }
+
+    /// How requests are treated.
+    pub fn settings(&self) -> Settings {
+        let usual = Settings::default();
+        Settings {
+            transforms_underscores: self.transform_underscores.unwrap_or(usual.transforms_underscores),
+            gathers_http10: self.http10_buffering.unwrap_or(usual.gathers_http10),
+            default_type: self.use_default_type.unwrap_or(usual.default_type),
+            watches_client: self.check_client_abort.unwrap_or(usual.watches_client),
+        }
+    }
+
     /// Says whether the response passes through Lua.
     pub fn runs_lua_in_filters(&self) -> bool {
         self.phases.get(Slot::HeaderFilter).is_some() || self.phases.get(Slot::BodyFilter).is_some()
-    }
-
-    /// Says whether an underscore in the name of a response header stands for a dash.
-    pub fn transforms_underscores(&self) -> bool {
-        self.transform_underscores.unwrap_or(true)
     }
 }
 
@@ -160,6 +179,10 @@ impl Configuration for Confs {
         child.control_token = child.control_token.take().or_else(|| parent.control_token.clone());
         child.code_cache = child.code_cache.or(parent.code_cache);
         child.transform_underscores = child.transform_underscores.or(parent.transform_underscores);
+        child.need_request_body = child.need_request_body.or(parent.need_request_body);
+        child.http10_buffering = child.http10_buffering.or(parent.http10_buffering);
+        child.use_default_type = child.use_default_type.or(parent.use_default_type);
+        child.check_client_abort = child.check_client_abort.or(parent.check_client_abort);
         Ok(())
     }
 }

@@ -79,7 +79,7 @@ impl Sink<Pair> {
 }
 
 fn dashes(request: &Request) -> bool {
-    request.state().is_none_or(|state| !state.keeps_underscores.get())
+    request.state().is_none_or(|state| state.settings.get().transforms_underscores)
 }
 
 /// Sets or (`append`) adds to a response header; an empty value removes it.

@@ -174,12 +174,9 @@ function req.set_uri(...)
         end
     end
     if count >= 2 and type(jump) ~= "boolean" then shared.bad_type(2, "boolean", jump) end
-    if jump then shared.check_jump() end
+    if jump then shared.check_phase(prim.jumps_in) end
     if not prim.set_uri(uri) then error("no memory", 2) end
-    if jump then return shared.jump() end
-end
-
--- A jump is for the rewrite phase; until that runs Lua every phase refuses it.
-function shared.check_jump()
-    shared.check_phase(0, 2)
+    if not jump then return end
+    prim.jump()
+    return shared.exit(ngx.OK)
 end

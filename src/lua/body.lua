@@ -4,6 +4,7 @@ local prim, ngx, shared = ...
 local error, select = error, select
 local REQUEST, OUTPUT = shared.phases.request, shared.phases.output
 local req = ngx.req
+shared.body_was_read = prim.was_read
 
 -- How many arguments are taken where a call says nothing else.
 local DEFAULT_MAX = 100

@@ -91,6 +91,31 @@ end
 
 ngx.header = setmetatable({}, { __index = read, __newindex = write })
 
+-- Sets a header that stands beside those of its name, where it can have several.
+local function add(name, value)
+    if type(name) ~= "string" then name = tostring(name) end
+    if value == nil then error("invalid header value", 2) end
+    local values = type(value) == "table" and value or { value }
+    for i = 1, #values do
+        value = tostring(values[i])
+        local rc = C.hotlua_header_set(name, #name, value, #value, true)
+        if rc ~= DONE then
+            failed(rc, 2)
+            return
+        end
+    end
+end
+
+-- The module that goes with the API above.
+local module = { add_header = add }
+
+-- Has nginx send the response whatever the request's If-* headers say.
+function module.bypass_if_checks()
+    if not prim.bypass_if_checks() then shared.no_request(2) end
+end
+
+package.preload["ngx.resp"] = function() return module end
+
 -- How many headers are read where the caller sets no limit.
 local LIMIT = 100
 

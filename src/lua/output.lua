@@ -136,7 +136,12 @@ function ngx.flush(...)
     if count > 1 then error("attempt to pass " .. count .. " arguments, but accepted 0 or 1", 2) end
     if count == 1 and type(wait) ~= "boolean" then shared.bad_type(1, "boolean", wait) end
     shared.check_phase(OUTPUT)
-    return result(prim.flush(wait or false))
+    local done, err, unsent = prim.flush(wait or false)
+    if unsent then
+        shared.wait(unsent)
+        done, err = prim.flushed(unsent)
+    end
+    return result(done, err)
 end
 
 function ngx.eof(...)

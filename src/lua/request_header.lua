@@ -52,6 +52,19 @@ function req.set_header(name, value)
     for i, one in ipairs(value) do set(name, tostring(one), i > 1) end
 end
 
+local function add(name, value)
+    if name == nil then error("bad 'name' argument: string expected, got nil", 2) end
+    if type(name) ~= "string" then name = tostring(name) end
+    if value == nil then error("bad 'value' argument: string or table expected, got nil", 2) end
+    if type(value) ~= "table" then return (set(name, tostring(value), true)) end
+    if #value == 0 then error("bad 'value' argument: non-empty table expected", 2) end
+    for i = 1, #value do set(name, tostring(value[i]), true) end
+end
+
+-- The module that goes with the API above.
+local module = { add_header = add }
+package.preload["ngx.req"] = function() return module end
+
 function req.clear_header(name)
     set(tostring(name), "", false)
 end

@@ -21,6 +21,11 @@ function shared.spawn(body)
     return yield(spawn_tag, body)
 end
 
+-- Spawns one that does not keep the request while it waits for the first time.
+function shared.spawn_idle(body)
+    return yield(spawn_tag, body, true)
+end
+
 function shared.kill(thread)
     return yield(kill_tag, thread)
 end

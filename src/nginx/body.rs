@@ -1,5 +1,6 @@
 //! The request's body: reading it, and what was read.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -22,9 +23,9 @@ pub enum ReadBody {
 }
 
 /// A body that was read. An empty one is none.
-pub enum Body {
+pub enum Body<'r> {
     /// In memory (`client_body_buffer_size`).
-    Memory(Vec<u8>),
+    Memory(Cow<'r, [u8]>),
     /// In a temporary file that nginx removes with the request.
     File(PathBuf),
 }
@@ -82,20 +83,24 @@ impl Request {
     }
 
     /// The body; None where it was not read or is empty.
-    pub fn body(&self) -> Option<Body> {
+    pub fn body(&self) -> Option<Body<'_>> {
         // SAFETY: the structures live as long as the request; buffers of a body in memory hold `pos..last`.
         unsafe {
             let body = (*self.as_ptr()).request_body.as_ref()?;
             if let Some(file) = body.temp_file.as_ref() {
                 return Some(Body::File(PathBuf::from(OsStr::from_bytes(bytes(&file.file.name)))));
             }
-            let mut text = Vec::new();
+            let mut text = Cow::Borrowed(&[][..]);
             let mut link = body.bufs;
             while let Some(entry) = link.as_ref() {
                 let buffer = &*entry.buf;
                 if buffer.pos < buffer.last {
                     let length = buffer.last.offset_from(buffer.pos) as usize;
-                    text.extend_from_slice(std::slice::from_raw_parts(buffer.pos, length));
+                    let piece = std::slice::from_raw_parts(buffer.pos, length);
+                    match text.is_empty() {
+                        true => text = Cow::Borrowed(piece),
+                        false => text.to_mut().extend_from_slice(piece),
+                    }
                 }
                 link = entry.next;
             }

@@ -17,6 +17,10 @@ pub enum OutputError {
     Filter,
     /// Memory ran out.
     Memory,
+    /// The client has gone.
+    Aborted,
+    /// The client has taken nothing for `send_timeout`.
+    Timeout,
 }
 
 impl fmt::Display for OutputError {
@@ -28,6 +32,8 @@ impl fmt::Display for OutputError {
             Self::Gathering => "buffering",
             Self::Filter => "nginx output filter error",
             Self::Memory => "no memory",
+            Self::Aborted => "client aborted",
+            Self::Timeout => "timeout",
         })
     }
 }

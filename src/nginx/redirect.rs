@@ -19,6 +19,7 @@ impl Request {
         unsafe {
             let r = self.as_ptr();
             (*r).write_event_handler = Some(ngx_http_request_empty_handler);
+            self.stop_watching();
             if *uri.data == b'@' {
                 return Status(ngx_http_named_location(r, &raw mut uri));
             }
@@ -34,6 +35,7 @@ impl Request {
             let r = self.as_ptr();
             let connection = (*r).connection;
             (*r).write_event_handler = Some(ngx_http_core_run_phases);
+            self.stop_watching();
             ngx_http_core_run_phases(r);
             ngx_http_run_posted_requests(connection);
         }

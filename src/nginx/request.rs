@@ -5,12 +5,18 @@ use std::cell::UnsafeCell;
 use ngx::core::Status;
 use ngx::ffi::*;
 
+use super::client::WATCH;
 use super::event::Posted;
 use super::export::{Configuration, ctx_index, is_installed};
+use super::flush::write_event;
+use super::log::{Level, Log};
 use super::value::bytes;
 
 /// nginx's number of HTTP/0.9, which is also what such a request has for a status.
 const HTTP_09: usize = 9;
+
+/// What nginx calls for what a client sends that waits.
+const BLOCK: unsafe extern "C" fn(*mut ngx_http_request_t) = ngx_http_block_reading;
 
 /// An HTTP request, lent by nginx for the time of a callback.
 #[repr(transparent)]
@@ -48,11 +54,14 @@ impl Request {
 
     /// The name of the location: its prefix, exact path or pattern, or the `@name`.
     pub fn location_name(&self) -> &[u8] {
+        // SAFETY: the configuration lives as long as the cycle.
+        unsafe { bytes(&(*self.core_conf()).name) }
+    }
+
+    /// What nginx's own directives say of the location.
+    pub(super) fn core_conf(&self) -> *const ngx_http_core_loc_conf_t {
         // SAFETY: the core module's configuration fills its slot in every location and lives as long as the cycle.
-        unsafe {
-            let core = *(*self.as_ptr()).loc_conf.add(ngx_http_core_module.ctx_index);
-            bytes(&(*core.cast::<ngx_http_core_loc_conf_t>()).name)
-        }
+        unsafe { (*(*self.as_ptr()).loc_conf.add(ngx_http_core_module.ctx_index)).cast() }
     }
 
     /// The request's method, as it was written in the request line.
@@ -91,13 +100,26 @@ impl Request {
         let Some(copy) = self.copy(uri) else {
             return false;
         };
-        // SAFETY: as in `set_args`; the extension is found anew because `types` go by it.
+        // SAFETY: as in `set_args`; the extension is found anew because `types` go by it. Proxying must escape a path
+        // that no parser has seen, or its line ends would be those of the request line.
         unsafe {
             (*self.as_ptr()).uri = ngx_str_t { len: copy.len(), data: copy.as_ptr().cast_mut() };
             (*self.as_ptr()).set_valid_unparsed_uri(0);
+            (*self.as_ptr()).set_quoted_uri(1);
             ngx_http_set_exten(self.as_ptr());
         }
         true
+    }
+
+    /// Has nginx look for the location anew at the end of the rewrite phase, by the path that was set. After ten times it
+    /// answers 500.
+    pub fn find_location_again(&self) {
+        Log::of(self).write(Level::Debug, &[b"lua set uri jump to \"", self.uri(), b"\""].concat());
+        // SAFETY: a live request.
+        unsafe {
+            (*self.as_ptr()).set_uri_changed(1);
+            (*self.as_ptr()).set_valid_location(0);
+        }
     }
 
     /// Says whether the path was changed, so that nginx will look for its location.
@@ -232,10 +254,11 @@ impl Request {
         Posted::new(move || call(unsafe { Self::from_ptr(r) }))
     }
 
-    /// Makes nginx leave a held request alone: what the client sends or does waits until the request goes on.
-    /// While its body is being read only the writing side is left alone.
+    /// Prepares a request that waits for its connection's events: what was output is sent on, and what the client sends
+    /// or does waits until the request goes on, unless whether it is still there is watched.
     pub fn block_events(&self) {
-        self.set_event_handlers(ngx_http_block_reading);
+        self.set_event_handlers(if self.watches_client() { WATCH } else { BLOCK });
+        self.await_writable();
     }
 
     /// As [`Request::block_events`], but a client that closes its connection ends the request.
@@ -245,12 +268,16 @@ impl Request {
 
     fn set_event_handlers(&self, read: unsafe extern "C" fn(*mut ngx_http_request_t)) {
         let reads_body = self.state().is_some_and(|state| state.body_read.is_pending());
-        // SAFETY: these are nginx's own handlers for a request that waits for something else.
+        // SAFETY: handlers for a request that waits for something else. A body that is read or thrown away has its own.
         unsafe {
-            if !reads_body {
-                (*self.as_ptr()).read_event_handler = Some(read);
+            let r = self.as_ptr();
+            if !reads_body && (*r).discard_body() == 0 {
+                (*r).read_event_handler = Some(read);
+                if !std::ptr::fn_addr_eq(read, BLOCK) {
+                    self.look_at_client();
+                }
             }
-            (*self.as_ptr()).write_event_handler = Some(ngx_http_request_empty_handler);
+            (*r).write_event_handler = Some(write_event);
         }
     }
 

@@ -106,6 +106,12 @@ impl Request {
         if done.is_some() { HeaderChange::Done } else { HeaderChange::Failed }
     }
 
+    /// Has nginx send the response whatever the request's `If-Modified-Since` and its like say of it.
+    pub fn ignore_conditions(&self) {
+        // SAFETY: a live request.
+        unsafe { (*self.as_ptr()).set_disable_not_modified(1) }
+    }
+
     /// Passes each value of a response header to `each`.
     pub fn response_header(&self, name: &[u8], dashes: bool, mut each: impl FnMut(&[u8])) {
         let name = Name::new(name, dashes);

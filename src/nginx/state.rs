@@ -11,9 +11,13 @@ use ngx::ffi::*;
 
 use super::body::BodyRead;
 use super::body_chunk::BodyChunk;
+use super::body_write::BodyWritten;
+use super::client::Client;
 use super::export::ctx_index;
-use super::output::Output;
+use super::flush::Flushes;
+use super::output_buffer::Output;
 use super::request::Request;
+use super::settings::Settings;
 
 /// What requests are pinned to; it is told of each.
 pub trait Pinnable: Any {
@@ -32,11 +36,13 @@ pub struct State {
     request: *mut ngx_http_request_t,
     pub(super) output: Output,
     pub(super) body_read: BodyRead,
+    pub(super) body_written: BodyWritten,
+    pub(super) flushes: Flushes,
+    pub(super) client: Client,
+    /// What the location's directives say.
+    pub settings: Cell<Settings>,
     /// Lua has set a response header, so defaults that would overwrite it are left out.
     pub headers_set: Cell<bool>,
-    /// Underscores in the names of response headers stay as they are
-    /// (`lua_transform_underscores_in_response_headers off`).
-    pub keeps_underscores: Cell<bool>,
     /// Lua has chosen the content type.
     pub content_type_set: Cell<bool>,
     /// The slot of `ngx.ctx` among the VM's context tables; 0 where Lua never asked for one.
@@ -94,6 +100,7 @@ impl State {
         self.headers_set.set(false);
         self.content_type_set.set(false);
         self.lua_context.set(0);
+        self.client.forget();
         self.phase_result.set(None);
         self.exit.set(None);
         self.header_refused.set(false);
@@ -135,8 +142,11 @@ impl Request {
                 request: r,
                 output: Output::default(),
                 body_read: BodyRead::default(),
+                body_written: BodyWritten::default(),
+                flushes: Flushes::default(),
+                client: Client::default(),
+                settings: Cell::default(),
                 headers_set: Cell::default(),
-                keeps_underscores: Cell::default(),
                 content_type_set: Cell::default(),
                 lua_context: Cell::default(),
                 phase_result: Cell::default(),

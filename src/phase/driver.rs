@@ -1,10 +1,12 @@
 //! Starts a request's Lua that may wait: its code, its coroutine.
 
+use std::rc::Rc;
+
 use mlua::Function;
 use ngx::core::Status;
 
 use crate::conf::{Code, Confs};
-use crate::nginx::{Level, Log, Request};
+use crate::nginx::{Level, Log, ReadBody, Request};
 
 use super::Phase;
 use super::pin::pin;
@@ -13,8 +15,30 @@ use super::runtime::Runtime;
 
 const INTERNAL_SERVER_ERROR: Status = Status(500);
 
-/// Starts a directive's Lua for a request. `NGX_DONE`: it waits, and the request is held until it goes on.
-pub fn start(request: &Request, code: &Code, phase: &'static Phase, caches_code: bool) -> Status {
+/// Starts a directive's Lua for a request, with `lua_need_request_body` once its body was read. `NGX_DONE`: it waits.
+pub fn start(request: &Request, code: &Rc<Code>, phase: &'static Phase, caches_code: bool) -> Status {
+    if !request.loc_conf::<Confs>().needs_request_body() {
+        return begin(request, code, phase, caches_code, false);
+    }
+    let later = Rc::clone(code);
+    let begin_later = move |request: &Request| {
+        let status = begin(request, &later, phase, caches_code, true);
+        if status != Status::NGX_DONE {
+            (phase.resumed)(request, status);
+        }
+    };
+    match request.read_body(begin_later) {
+        ReadBody::Done => begin(request, code, phase, caches_code, false),
+        ReadBody::Pending => {
+            (phase.waits)(request);
+            Status::NGX_DONE
+        }
+        ReadBody::Failed(status) => status,
+    }
+}
+
+/// Begins the Lua of a request, which may have waited (`waits`).
+fn begin(request: &Request, code: &Code, phase: &'static Phase, caches_code: bool, waits: bool) -> Status {
     let Some(runtime) = Runtime::of(request) else { return INTERNAL_SERVER_ERROR };
     let pinned = match pin(request, runtime, caches_code) {
         Ok(pinned) => pinned,
@@ -31,7 +55,7 @@ pub fn start(request: &Request, code: &Code, phase: &'static Phase, caches_code:
         request.unbuffer_output();
     }
     match pinned.vm.coroutine(&chunk) {
-        Ok(coroutine) => Run::new(phase, coroutine).begin(request, &pinned),
+        Ok(coroutine) => Run::new(phase, coroutine, waits.then_some(request)).begin(request, &pinned),
         Err(failure) => abort(request, &failure),
     }
 }

@@ -41,7 +41,7 @@ impl Pinnable for Environment {
 pub(super) fn pin(request: &Request, runtime: &Runtime, caches_code: bool) -> Result<Pinned, Failure> {
     let no_memory = || Failure::new("no memory");
     let own = request.state_or_new().ok_or_else(no_memory)?;
-    own.keeps_underscores.set(!request.loc_conf::<Confs>().transforms_underscores());
+    own.settings.set(request.loc_conf::<Confs>().settings());
     if let Some(pinned) = pinned(request, runtime)
         && (caches_code || own.pinned().is_some())
     {

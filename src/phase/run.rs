@@ -29,6 +29,16 @@ struct LightThread {
     coroutine: Coroutine,
     /// What it waits for.
     waiting: Option<Operation>,
+    /// It does not keep the request while it waits for the first time (`ngx.on_abort`).
+    idle: Idle,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Idle {
+    No,
+    /// It will be once it has begun.
+    Begins,
+    Yes,
 }
 
 impl Drop for LightThread {
@@ -47,6 +57,10 @@ struct Wake {
 }
 
 impl Wake {
+    fn of(request: &Request) -> Self {
+        Self { ready: RefCell::default(), event: request.posted(woken) }
+    }
+
     fn wake(&self, id: Id) {
         self.ready.borrow_mut().push_back(id);
         self.event.post();
@@ -95,10 +109,11 @@ enum Next {
 }
 
 impl Run {
-    /// A run of a handler's coroutine.
-    pub(super) fn new(phase: &'static Phase, coroutine: Coroutine) -> Self {
-        let entry = Some(LightThread { id: ENTRY, coroutine, waiting: None });
-        Self { phase, entry, others: Vec::new(), last: ENTRY, wake: None, turns: 0 }
+    /// A run of a handler's coroutine; of a request that waits already, where one is given.
+    pub(super) fn new(phase: &'static Phase, coroutine: Coroutine, waiting: Option<&Request>) -> Self {
+        let entry = Some(LightThread { id: ENTRY, coroutine, waiting: None, idle: Idle::No });
+        let wake = waiting.map(|request| Rc::new(Wake::of(request)));
+        Self { phase, entry, others: Vec::new(), last: ENTRY, wake, turns: 0 }
     }
 
     /// Begins it. `NGX_DONE`: it waits.
@@ -123,7 +138,7 @@ impl Run {
                 Next::End(status) => return status,
             }
         }
-        if self.entry.is_none() && self.others.is_empty() {
+        if self.entry.is_none() && self.others.iter().all(|thread| thread.idle == Idle::Yes) {
             return (self.phase.returned)(request);
         }
         self.put_aside(request)
@@ -133,6 +148,7 @@ impl Run {
         let phase = self.phase;
         let thread = self.thread(id)?;
         thread.waiting = None;
+        thread.idle = if thread.idle == Idle::Begins { Idle::Yes } else { Idle::No };
         if let Err(failure) = pinned.vm.switch_to(&pinned.environment) {
             return Some(Step::Failed(failure));
         }
@@ -181,7 +197,7 @@ impl Run {
                 self.wake(request).wake(id);
                 Next::Others
             }
-            Step::Yielded(Yield::Spawn(function)) => match self.spawn(pinned, &function) {
+            Step::Yielded(Yield::Spawn(function, idle)) => match self.spawn(pinned, &function, idle) {
                 // The new thread runs first, until it waits.
                 Ok((new, thread)) => {
                     later.push_back((id, Given::Thread(thread)));
@@ -220,10 +236,11 @@ impl Run {
         status
     }
 
-    fn spawn(&mut self, pinned: &Pinned, function: &Function) -> Result<(Id, Thread), Failure> {
+    fn spawn(&mut self, pinned: &Pinned, function: &Function, idle: bool) -> Result<(Id, Thread), Failure> {
         let (coroutine, thread) = pinned.vm.light_thread(function)?;
         self.last += 1;
-        self.others.push(LightThread { id: self.last, coroutine, waiting: None });
+        let idle = if idle { Idle::Begins } else { Idle::No };
+        self.others.push(LightThread { id: self.last, coroutine, waiting: None, idle });
         Ok((self.last, thread))
     }
 
@@ -239,7 +256,7 @@ impl Run {
         let phase = self.phase;
         Rc::clone(self.wake.get_or_insert_with(|| {
             (phase.waits)(request);
-            Rc::new(Wake { ready: RefCell::default(), event: request.posted(woken) })
+            Rc::new(Wake::of(request))
         }))
     }
 

@@ -24,8 +24,9 @@ pub enum Yield {
     Exit(i64),
     /// It waits for an operation that was started; the operation wakes it.
     Wait(Operation),
-    /// `ngx.thread.spawn`: a light thread is to run that function. Yields its coroutine.
-    Spawn(Function),
+    /// `ngx.thread.spawn`: a light thread is to run that function; true: it keeps nobody while it waits for the first
+    /// time. Yields its coroutine.
+    Spawn(Function, bool),
     /// `ngx.thread.kill`: that light thread is to end. Yields whether there was one.
     Kill(Thread),
     /// A plain `coroutine.yield()`: let others run, then go on.
@@ -78,7 +79,7 @@ impl FromLuaMulti for Values {
                 operation.borrow::<Operation>().map_or(Yield::Cooperate, |operation| Yield::Wait(operation.clone()))
             }
             (Some(Value::LightUserData(tag)), Some(Value::Function(function))) if tag == Yield::spawn_tag() => {
-                Yield::Spawn(function)
+                Yield::Spawn(function, values.next() == Some(Value::Boolean(true)))
             }
             (Some(Value::LightUserData(tag)), Some(Value::Thread(thread))) if tag == Yield::kill_tag() => {
                 Yield::Kill(thread)

@@ -232,3 +232,75 @@ API disabled in the context of content_by_lua*
 4
 --- no_error_log
 [error]
+
+=== TEST 9: a path that is set is escaped where it is proxied
+--- config
+    location = /t {
+        rewrite_by_lua_block {
+            ngx.req.set_uri(ngx.unescape_uri(ngx.var.arg_path), false, true)
+        }
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT;
+    }
+    location /up {
+        content_by_lua_block { ngx.say(ngx.var.request_uri) }
+    }
+--- pipelined_requests eval
+["GET /t?path=/up/a%20b", "GET /t?path=/up/%0d%0aX:%20y", "GET /t?path=/up/%2525%3F%23", "GET /t?path=/up/plain"]
+--- response_body eval
+["/up/a%20b?path=/up/a%20b\n", "/up/%0D%0AX:%20y?path=/up/%0d%0aX:%20y\n",
+ "/up/%2525%3F%23?path=/up/%2525%3F%23\n", "/up/plain?path=/up/plain\n"]
+--- no_error_log
+[error]
+
+=== TEST 10: a jump finds the location of the new path, and what follows it does not run
+--- config
+    location = /t {
+        rewrite_by_lua_block {
+            ngx.req.set_uri_args("a=1")
+            ngx.req.set_uri("/next", true)
+            ngx.log(ngx.ERR, "not reached")
+        }
+        content_by_lua_block { ngx.say("not here") }
+    }
+    location = /waits {
+        rewrite_by_lua_block {
+            ngx.sleep(0.001)
+            ngx.ctx.kept = "kept"
+            ngx.req.set_uri("/next", true)
+        }
+    }
+    location = /next {
+        content_by_lua_block { ngx.say(ngx.var.uri, "?", ngx.var.args, " ", ngx.ctx.kept) }
+    }
+--- pipelined_requests eval
+["GET /t", "GET /waits?b=2"]
+--- response_body eval
+["/next?a=1 nil\n", "/next?b=2 kept\n"]
+--- no_error_log
+[error]
+
+=== TEST 11: jumping in a circle ends
+--- config
+    location /t {
+        rewrite_by_lua_block { ngx.req.set_uri("/t", true) }
+    }
+--- request
+GET /t
+--- error_code: 500
+--- error_log
+rewrite or internal redirection cycle while processing "/t"
+
+=== TEST 12: only the rewrite phase jumps
+--- config
+    location = /t {
+        access_by_lua_block {
+            local ok, err = pcall(function() local _ = ngx.req.set_uri("/x", true) end)
+            ngx.say(err:gsub("^.-:%d+: ", ""), " ", ngx.var.uri)
+        }
+    }
+--- request
+GET /t
+--- response_body
+API disabled in the context of access_by_lua* /t
+--- no_error_log
+[error]

@@ -164,3 +164,131 @@ abcde
 ["unread\n", "left\n", "unread\n"]
 --- no_error_log
 [error]
+
+=== TEST 9: reading after discarding finds nothing
+--- config
+    location = /t {
+        content_by_lua_block {
+            ngx.req.discard_body()
+            ngx.req.read_body()
+            ngx.say(ngx.req.get_body_data(), " ", ngx.req.get_body_file())
+        }
+    }
+--- pipelined_requests eval
+["POST /t\nthe first body", "POST /t\nthe second body"]
+--- response_body eval
+["nil nil\n", "nil nil\n"]
+--- no_error_log
+[error]
+
+=== TEST 10: read in an earlier phase, found in a later one and after an internal redirect
+--- config
+    location = /t {
+        rewrite_by_lua_block { ngx.req.read_body() }
+        access_by_lua_block { ngx.ctx.access = ngx.req.get_body_data() }
+        content_by_lua_block {
+            ngx.req.read_body()
+            ngx.req.set_header("X-Seen", ngx.ctx.access)
+            ngx.exec("/next")
+        }
+    }
+    location = /next {
+        content_by_lua_block { ngx.say(ngx.var.http_x_seen, " ", ngx.req.get_body_data()) }
+    }
+--- request
+POST /t
+body
+--- response_body
+body body
+--- no_error_log
+[error]
+
+=== TEST 11: a body above client_max_body_size is answered by nginx, with a length
+--- config
+    location = /t {
+        client_max_body_size 10;
+        content_by_lua_block {
+            ngx.req.read_body()
+            ngx.say("not reached")
+        }
+    }
+--- raw_request eval
+"POST /t HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\nConnection: close\r\n\r\n01234567890"
+--- error_code: 413
+--- no_error_log
+[alert]
+
+=== TEST 12: a body above client_max_body_size is answered by nginx, chunked
+--- config
+    location = /t {
+        client_max_body_size 10;
+        content_by_lua_block {
+            ngx.req.read_body()
+            ngx.say("not reached")
+        }
+    }
+--- raw_request eval
+"POST /t HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nb\r\n01234567890\r\n0\r\n\r\n"
+--- error_code: 413
+--- no_error_log
+[alert]
+
+=== TEST 13: a client that waits to be asked for its body is
+--- config
+    location = /t {
+        content_by_lua_block {
+            ngx.req.read_body()
+            ngx.say(ngx.req.get_body_data())
+        }
+    }
+--- raw_request eval
+"POST /t HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\nConnection: close\r\n\r\nbody"
+--- ignore_response
+--- access_log eval
+qr/"POST \/t HTTP\/1.1" 200/
+--- no_error_log
+[error]
+
+=== TEST 14: a body that arrives in pieces, in memory
+--- config
+    client_body_buffer_size 1k;
+    location = /t {
+        content_by_lua_block {
+            ngx.req.read_body()
+            local body = ngx.req.get_body_data()
+            if not body then
+                local file = io.open(ngx.req.get_body_file())
+                body = file:read("*a")
+                file:close()
+            end
+            ngx.say(ngx.req.get_body_file() and "file " or "memory ", #body)
+        }
+    }
+--- raw_request eval
+["POST /t HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nConnection: close\r\n\r\n", "abc", "def", "ghi"]
+--- response_body
+memory 9
+--- no_error_log
+[error]
+
+=== TEST 15: a body that arrives in pieces, in a file
+--- config
+    client_body_buffer_size 1k;
+    location = /t {
+        content_by_lua_block {
+            ngx.req.read_body()
+            local body = ngx.req.get_body_data()
+            if not body then
+                local file = io.open(ngx.req.get_body_file())
+                body = file:read("*a")
+                file:close()
+            end
+            ngx.say(ngx.req.get_body_file() and "file " or "memory ", #body)
+        }
+    }
+--- raw_request eval
+["POST /t HTTP/1.1\r\nHost: x\r\nContent-Length: 3000\r\nConnection: close\r\n\r\n", "x" x 1000, "y" x 1000, "z" x 1000]
+--- response_body
+file 3000
+--- no_error_log
+[error]

@@ -432,3 +432,58 @@ text/css chunked 200
 ["GET /t", "GET /t", "GET /t"]
 --- response_body eval
 ["40 v40 200 199\n", "40 v40 200 199\n", "40 v40 200 199\n"]
+
+=== TEST 22: ngx.resp.add_header keeps what is there, but for headers of one value
+--- config
+    location = /t {
+        content_by_lua_block {
+            local add = require("ngx.resp").add_header
+            ngx.header["X-Many"] = "0"
+            add("X-Many", 1)
+            add("X-Many", { "2", true })
+            add("Cache-Control", "private")
+            add("Cache-Control", "no-store")
+            add("ETag", '"one"')
+            add("ETag", '"two"')
+            add("Content-Type", "text/own")
+            add("X-Odd\r\nName", "a\r\nX-Injected: b\0")
+            add("X-Empty", "")
+            local errors = {}
+            for i, arguments in ipairs { {}, { "X" }, { "Content-Length", "x" } } do
+                local ok, err = pcall(function() local _ = add(arguments[1], arguments[2]) end)
+                errors[i] = err:gsub("^.-:%d+: ", "")
+            end
+            ngx.say(table.concat(errors, ", "))
+            add("X-Late", "x")
+        }
+    }
+--- request
+GET /t
+--- raw_response_headers_like eval
+qr/X-Many: 0\r\nX-Many: 1\r\nX-Many: 2\r\nX-Many: true\r\nCache-Control: private\r\nCache-Control: no-store\r\nETag: "two"\r\nX-Odd%0D%0AName: a%0D%0AX-Injected: b%00\r\n/
+--- raw_response_headers_unlike
+X-Empty|"one"|X-Late
+--- response_body
+invalid header value, invalid header value, failed to set header
+--- error_log
+attempt to set ngx.header.HEADER after sending out response headers
+
+=== TEST 23: ngx.resp.bypass_if_checks sends what the client has already
+--- config
+    location = /t {
+        content_by_lua_block {
+            if ngx.var.arg_bypass then require("ngx.resp").bypass_if_checks() end
+            ngx.header.last_modified = ngx.http_time(100000)
+            ngx.say("sent")
+        }
+    }
+--- request eval
+["GET /t", "GET /t?bypass=1"]
+--- more_headers eval
+[("If-Modified-Since: Fri, 02 Jan 1970 03:46:40 GMT") x 2]
+--- error_code eval
+[304, 200]
+--- response_body eval
+["", "sent\n"]
+--- no_error_log
+[error]

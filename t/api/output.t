@@ -208,3 +208,82 @@ GET /t
 :\d+: no request found$
 --- no_error_log
 [error]
+
+=== TEST 10: HTTP/1.0 without gathering ends by closing
+--- config
+    lua_http10_buffering off;
+    location = /t {
+        content_by_lua_block {
+            ngx.say("one")
+            ngx.say(ngx.flush())
+        }
+    }
+--- raw_request eval
+"GET /t HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n\r\n"
+--- response_headers
+Content-Length:
+Connection: close
+--- response_body
+one
+1
+--- no_error_log
+[error]
+
+=== TEST 11: no content type by default, where the location wants none
+--- config
+    default_type text/css;
+    lua_use_default_type off;
+    location = /none { content_by_lua_block { ngx.say("x") } }
+    location = /own { content_by_lua_block { ngx.header.content_type = "text/own" ngx.say("x") } }
+    location = /default {
+        lua_use_default_type on;
+        content_by_lua_block { ngx.say("x") }
+    }
+--- pipelined_requests eval
+["GET /none", "GET /own", "GET /default"]
+--- response_headers eval
+["Content-Type:", "Content-Type: text/own", "Content-Type: text/css"]
+--- response_body eval
+["x\n", "x\n", "x\n"]
+--- no_error_log
+[error]
+
+=== TEST 12: what a filter refuses is told at once
+--- config
+    location = /t {
+        content_by_lua_block {
+            ngx.header.last_modified = "Thu, 10 May 2012 07:50:48 GMT"
+            local done, err = ngx.say("x")
+            ngx.log(ngx.WARN, "said: ", done, " ", err)
+        }
+    }
+--- request
+GET /t
+--- more_headers
+If-Unmodified-Since: Thu, 10 May 2012 07:50:47 GMT
+--- error_code: 412
+--- response_body_like: Precondition Failed
+--- error_log
+said: nil nginx output filter error
+--- no_error_log
+[error]
+
+=== TEST 13: postpone_output says what is held back
+--- config
+    location = /t {
+        postpone_output 1;
+        content_by_lua_block {
+            ngx.print("one ")
+            ngx.log(ngx.WARN, "sent: ", ngx.var.body_bytes_sent)
+            ngx.print("two")
+            ngx.log(ngx.WARN, "sent: ", ngx.var.body_bytes_sent)
+        }
+    }
+--- raw_request eval
+"GET /t HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+--- response_body chop
+one two
+--- error_log eval
+[qr/sent: 9,/, qr/sent: 17,/]
+--- no_error_log
+[error]

@@ -381,3 +381,42 @@ GET /t
 ["GET /t", "GET /t", "GET /t"]
 --- response_body eval
 ["301 nil\n", "301 nil\n", "301 nil\n"]
+
+=== TEST 19: ngx.req.add_header keeps what is there, but for headers of one value
+--- config
+    location = /t {
+        content_by_lua_block {
+            local add = require("ngx.req").add_header
+            add("X-Many", { "2", 3 })
+            add("Cookie", "b=2")
+            add("X-Forwarded-For", "::1")
+            add("Host", "other.example")
+            add("User-Agent", { "one", "two" })
+            add("X-Odd\r\nName", "a\r\nX-Injected: b")
+            local headers = ngx.req.get_headers()
+            ngx.say(table.concat(headers["x-many"], ","), " ", ngx.var.http_cookie, " ", ngx.var.cookie_b)
+            ngx.say(table.concat(headers["x-forwarded-for"], ","), " ", ngx.var.http_x_forwarded_for)
+            ngx.say(headers.host, " ", ngx.var.host, " ", headers.user_agent)
+            ngx.say(headers["x-odd%0d%0aname"], " ", headers["x-injected"])
+            for _, arguments in ipairs { {}, { "X" }, { "X", {} } } do
+                local ok, err = pcall(function() local _ = add(arguments[1], arguments[2]) end)
+                ngx.say((err:gsub("^.-:%d+: ", "")))
+            end
+        }
+    }
+--- request
+GET /t
+--- more_headers
+X-Many: 1
+Cookie: a=1
+X-Forwarded-For: 10.0.0.1
+--- response_body
+1,2,3 a=1; b=2 2
+10.0.0.1,::1 10.0.0.1, ::1
+other.example other.example two
+a%0D%0AX-Injected: b nil
+bad 'name' argument: string expected, got nil
+bad 'value' argument: string or table expected, got nil
+bad 'value' argument: non-empty table expected
+--- no_error_log
+[error]
