@@ -3,7 +3,7 @@
 use ngx::core::Status;
 
 use crate::conf::{Confs, MainConf};
-use crate::nginx::{BodyFilter, Compute, Conf, HOOKS, Handler, Lifecycle, Request, Variable};
+use crate::nginx::{Balance, BodyFilter, Compute, Conf, HOOKS, Handler, Lifecycle, Request, Variable};
 use crate::{control, phase, worker};
 
 /// The module.
@@ -21,6 +21,7 @@ impl Lifecycle for HotLua {
         phase::log,
     ];
     const BODY_FILTER: BodyFilter = phase::body_filter;
+    const BALANCE: Balance = phase::balance;
     const SET: Compute = phase::set;
     const VARIABLES: &'static [Variable] = phase::VARIABLES;
 

@@ -2,6 +2,7 @@
 
 mod arg;
 mod args;
+mod balancer;
 mod body;
 mod body_write;
 mod constants;
@@ -59,4 +60,5 @@ pub const FAMILIES: &[Family] = &[
     regex::FAMILY,
     split::FAMILY,
     shared_dict::FAMILY,
+    balancer::FAMILY,
 ];

@@ -15,6 +15,7 @@ const SETS: &[(&str, Phase)] = &[
     ("exit", Phase::EXIT),
     ("exit_at_return", Phase::EXIT_AT_RETURN),
     ("tls", Phase::TLS),
+    ("init", Phase::INIT),
     ("timer", Phase::TIMER),
     ("set", Phase::SET),
     ("rewrite", Phase::REWRITE.or(Phase::SERVER_REWRITE)),

@@ -1,5 +1,8 @@
 //! Finds the end of a `*_by_lua_block { ... }`: the brace that no Lua comment, string or inner brace owns.
 
+/// Upstream's words for a block that nothing ends.
+const END: &str = "unexpected end of file, expecting terminating characters for lua code block";
+
 /// The offset of the `}` that ends a block whose `{` has just been read.
 ///
 /// # Errors
@@ -18,7 +21,7 @@ pub fn end_of_block(text: &[u8]) -> Result<usize, String> {
             }
             b'-' if text[at..].starts_with(b"--") => {
                 at = match long_bracket(&text[at + 2..]) {
-                    Some(level) => end_of_long_bracket(text, at + 2, level, "long comment")?,
+                    Some(level) => end_of_long_bracket(text, at + 2, level)?,
                     None => text[at..].iter().position(|&byte| byte == b'\n').map_or(text.len(), |line| at + line),
                 };
                 continue;
@@ -29,7 +32,7 @@ pub fn end_of_block(text: &[u8]) -> Result<usize, String> {
             }
             b'[' => {
                 if let Some(level) = long_bracket(&text[at..]) {
-                    at = end_of_long_bracket(text, at, level, "long string")?;
+                    at = end_of_long_bracket(text, at, level)?;
                     continue;
                 }
             }
@@ -37,7 +40,7 @@ pub fn end_of_block(text: &[u8]) -> Result<usize, String> {
         }
         at += 1;
     }
-    Err(format!("unexpected end of file: {depth} \"}}\" missing to end the Lua block"))
+    Err(format!("{END}: {depth} \"}}\" missing"))
 }
 
 /// The level of a long bracket that opens at the start of `text` (`[[`: 0, `[=[`: 1).
@@ -47,17 +50,15 @@ fn long_bracket(text: &[u8]) -> Option<usize> {
     (rest.get(level) == Some(&b'[')).then_some(level)
 }
 
-fn end_of_long_bracket(text: &[u8], at: usize, level: usize, what: &str) -> Result<usize, String> {
+fn end_of_long_bracket(text: &[u8], at: usize, level: usize) -> Result<usize, String> {
     let close: Vec<u8> = [&b"]"[..], &b"=".repeat(level), b"]"].concat();
     text[at..]
         .windows(close.len())
         .position(|window| window == close)
         .map(|offset| at + offset + close.len())
         .ok_or_else(|| {
-            format!(
-                "unexpected end of file: {what} in the Lua block is not closed by \"{}\"",
-                String::from_utf8_lossy(&close)
-            )
+            let close = String::from_utf8_lossy(&close);
+            format!("Lua code block missing the closing long bracket \"{close}\", the inlined Lua code may be too long")
         })
 }
 
@@ -73,7 +74,7 @@ fn end_of_string(text: &[u8], start: usize, quote: u8) -> Result<usize, String> 
         }
         at += 1;
     }
-    Err(format!("unexpected end of file: string in the Lua block is not closed by {}", quote as char))
+    Err(format!("{END}: a string is not closed by {}", quote as char))
 }
 
 #[cfg(test)]
@@ -110,7 +111,7 @@ mod tests {
         for (text, want) in [
             ("", "1 \"}\" missing"),
             ("if x then {", "2 \"}\" missing"),
-            ("--[[ }", "long comment"),
+            ("--[[ }", "the closing long bracket \"]]\""),
             ("x = [==[ ]] }", "\"]==]\""),
             ("x = ' }", "not closed by '"),
             ("-- }", "1 \"}\" missing"),

@@ -63,19 +63,22 @@ impl Code {
         let line = conf.line();
         let name = conf.name();
         let text = conf.take_block(|rest| {
-            end_of_block(rest).map_err(|open| format!("{open}, in the block of \"{name}\" that begins in line {line}"))
+            end_of_block(rest).map_err(|open| format!("{open} in the block of \"{name}\" that begins in line {line}"))
         })?;
         Self::inline_at(conf, text, line)
     }
 
     /// Reads `*_by_lua_file path`, the path at `place` among the arguments.
     pub fn file(conf: &mut Conf, place: usize) -> Result<Self, String> {
-        let path = conf.args().get(place).copied().unwrap_or_default().to_vec();
-        if path.is_empty() {
-            return Err(format!("\"{}\" needs the path of a Lua file", conf.name()));
-        }
+        let path = path(conf, place)?;
         let source = Source::named(conf, &path)?;
         Ok(Self { source, directive: directive(&conf.name()) })
+    }
+
+    /// As [`Code::file`], with a `$` that stands for itself: no request's variables are there.
+    pub fn static_file(conf: &mut Conf, place: usize) -> Result<Self, String> {
+        let path = path(conf, place)?;
+        Ok(Self { source: Source::File(conf.absolute(&path)), directive: directive(&conf.name()) })
     }
 
     fn inline(conf: &mut Conf, text: Vec<u8>) -> Result<Self, String> {
@@ -93,6 +96,14 @@ impl Code {
             _ => format!("failed to load inlined Lua code: {}", failure.message),
         })?;
         Ok(Self { source: Source::Inline { text, name, chunk: OnceCell::new() }, directive })
+    }
+}
+
+/// The path of a Lua file, at `place` among the arguments.
+fn path(conf: &Conf, place: usize) -> Result<Vec<u8>, String> {
+    match conf.args().get(place).copied() {
+        Some(path) if !path.is_empty() => Ok(path.to_vec()),
+        _ => Err(format!("\"{}\" needs the path of a Lua file", conf.name())),
     }
 }
 

@@ -13,6 +13,7 @@ use super::sandboxed::Sandboxed;
 use super::token::Token;
 use super::{Confs, LocConf, MainConf, hot, sandbox};
 
+const UPSTREAM: Context = Context::UPSTREAM;
 const HTTP: Context = Context::HTTP;
 const CONTENT: Context = Context::LOCATION.or(Context::IF_IN_LOCATION);
 const SET: Context = Context::SERVER.or(Context::IF_IN_SERVER).or(Context::LOCATION).or(Context::IF_IN_LOCATION);
@@ -86,12 +87,14 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     location(c"log_by_lua", ANYWHERE, Arity::One, |conf, loc| phase(conf, loc, Slot::Log, Code::quoted)),
     location(c"log_by_lua_block", ANYWHERE, Arity::Block, |conf, loc| phase(conf, loc, Slot::Log, Code::block)),
     location(c"log_by_lua_file", ANYWHERE, Arity::One, |conf, loc| phase(conf, loc, Slot::Log, Code::file)),
+    location(c"balancer_by_lua_block", UPSTREAM, Arity::Block, |conf, _| balancer(conf, Code::block)),
+    location(c"balancer_by_lua_file", UPSTREAM, Arity::One, |conf, _| balancer(conf, Code::static_file)),
     main(c"rewrite_by_lua_no_postpone", Arity::Flag, |conf, main| flag(conf, &mut main.rewrite_no_postpone)),
     main(c"access_by_lua_no_postpone", Arity::Flag, |conf, main| flag(conf, &mut main.access_no_postpone)),
     main(c"precontent_by_lua_no_postpone", Arity::Flag, |conf, main| flag(conf, &mut main.precontent_no_postpone)),
     main(c"init_by_lua", Arity::One, |conf, main| main_code(conf, main, |main| &mut main.init, Code::quoted)),
     main(c"init_by_lua_block", Arity::Block, |conf, main| main_code(conf, main, |main| &mut main.init, Code::block)),
-    main(c"init_by_lua_file", Arity::One, |conf, main| main_code(conf, main, |main| &mut main.init, Code::file)),
+    main(c"init_by_lua_file", Arity::One, |conf, main| main_code(conf, main, |main| &mut main.init, Code::static_file)),
     main(c"init_worker_by_lua", Arity::One, |conf, main| {
         main_code(conf, main, |main| &mut main.init_worker, Code::quoted)
     }),
@@ -99,13 +102,13 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
         main_code(conf, main, |main| &mut main.init_worker, Code::block)
     }),
     main(c"init_worker_by_lua_file", Arity::One, |conf, main| {
-        main_code(conf, main, |main| &mut main.init_worker, Code::file)
+        main_code(conf, main, |main| &mut main.init_worker, Code::static_file)
     }),
     main(c"exit_worker_by_lua_block", Arity::Block, |conf, main| {
         main_code(conf, main, |main| &mut main.exit_worker, Code::block)
     }),
     main(c"exit_worker_by_lua_file", Arity::One, |conf, main| {
-        main_code(conf, main, |main| &mut main.exit_worker, Code::file)
+        main_code(conf, main, |main| &mut main.exit_worker, Code::static_file)
     }),
     main(c"hotlua_root", Arity::Some, hot::roots),
     main(c"hotlua_zone", Arity::One, hot::zone),
@@ -147,6 +150,11 @@ fn content(conf: &mut Conf, loc: &mut LocConf, read: Read) -> Result<(), String>
     loc.content = Some(used(conf, read, 0)?);
     conf.set_content_handler();
     Ok(())
+}
+
+fn balancer(conf: &mut Conf, read: Read) -> Result<(), String> {
+    let code = used(conf, read, 0)?;
+    conf.set_balancer(code)
 }
 
 fn control(conf: &mut Conf, loc: &mut LocConf) -> Result<(), String> {

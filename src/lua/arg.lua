@@ -44,7 +44,7 @@ local function write(_, place, value)
     else
         error("bad index of ngx.arg: " .. tostring(place), 2)
     end
-    if rc == DISABLED then error("API disabled in the current context", 2) end
+    if rc == DISABLED then shared.disabled(2) end
 end
 
 ngx.arg = setmetatable({}, { __index = read, __newindex = write })

@@ -16,12 +16,20 @@ int hotlua_allowed(uint32_t phases);
 -- Sets of phases.
 shared.phases = prim.phases
 
+-- Why the running phase does not allow a call.
+local function refusal()
+    local phase = prim.phase()
+    local context = prim.contexts[phase]
+    -- While the configuration is loaded there is nothing that a call could be of.
+    if not context or phase == prim.phases.init then return "no request found" end
+    return "API disabled in the context of " .. context
+end
+
 -- Raises where no request runs this Lua, or its phase is not one of `phases`.
 function shared.check_phase(phases, level)
     local allowed = C.hotlua_allowed(phases)
     if allowed == 1 then return end
-    if allowed < 0 then error("no request found", (level or 1) + 2) end
-    error("API disabled in the context of " .. prim.contexts[prim.phase()], (level or 1) + 2)
+    error(refusal(), (level or 1) + 2)
 end
 
 -- Raises for the argument at `position` of the function at `level`. A method's object does not count.
@@ -55,9 +63,7 @@ end
 
 -- Raises for a function that was called in a phase that does not allow it.
 function shared.disabled(level)
-    local phase = prim.contexts[prim.phase()]
-    if not phase then shared.no_request((level or 1) + 1) end
-    error("API disabled in the context of " .. phase, (level or 1) + 1)
+    error(refusal(), (level or 1) + 1)
 end
 
 local digits = ffi.new "char[32]"

@@ -20,6 +20,8 @@ impl Context {
     pub const SERVER: Self = Self(NGX_HTTP_SRV_CONF as _);
     /// `location { }`
     pub const LOCATION: Self = Self(NGX_HTTP_LOC_CONF as _);
+    /// `upstream { }`
+    pub const UPSTREAM: Self = Self(NGX_HTTP_UPS_CONF as _);
     /// `if` in a server
     pub const IF_IN_SERVER: Self = Self(NGX_HTTP_SIF_CONF as _);
     /// `if` in a location

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use ngx::ffi::*;
 
+use super::balancer::{Balance, Balanced, register_balance};
 use super::conf::Conf;
 use super::define::Variable;
 use super::directive::Directive;
@@ -42,6 +43,8 @@ pub trait Lifecycle: 'static {
     const BODY_FILTER: BodyFilter;
     /// What computes the values that [`Conf::set_variable`] was called for.
     const SET: Compute;
+    /// What chooses the peers of the upstreams that [`Conf::set_balancer`] was called for.
+    const BALANCE: Balance;
     /// The nginx variables that it defines.
     const VARIABLES: &'static [Variable];
 
@@ -87,7 +90,7 @@ impl<L: Lifecycle> Glue<L> {
         postconfiguration: Some(Self::postconfiguration),
         create_main_conf: Some(Self::create::<<L::Conf as Configuration>::Main>),
         init_main_conf: None,
-        create_srv_conf: None,
+        create_srv_conf: Some(Self::create::<Balanced>),
         merge_srv_conf: None,
         create_loc_conf: Some(Self::create::<<L::Conf as Configuration>::Loc>),
         merge_loc_conf: Some(Self::merge_loc_conf),
@@ -125,6 +128,7 @@ impl<L: Lifecycle> Glue<L> {
         MODULE.store(std::ptr::from_ref(module).cast_mut(), Ordering::Relaxed);
         register(L::HANDLERS, L::BODY_FILTER);
         register_set(L::SET);
+        register_balance(L::BALANCE);
     }
 
     /// Defines the variables, so that directives may name them; called by the statics' own `preconfiguration`.

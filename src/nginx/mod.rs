@@ -4,6 +4,8 @@
 //! lent for the time of a callback. No raw pointer stands in a `pub` signature that other rooms use.
 
 mod arena;
+mod attempt;
+mod balancer;
 mod body;
 mod body_chunk;
 mod body_write;
@@ -48,6 +50,8 @@ mod variable;
 mod wake;
 mod zone;
 
+pub use attempt::{Attempt, Timeouts};
+pub use balancer::Balance;
 pub use body::{Body, ReadBody};
 pub use body_chunk::BodyChunk;
 pub use body_write::BodyError;

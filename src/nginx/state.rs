@@ -9,6 +9,7 @@ use std::rc::Rc;
 use ngx::core::Status;
 use ngx::ffi::*;
 
+use super::balancer::Attempts;
 use super::body::BodyRead;
 use super::body_chunk::BodyChunk;
 use super::body_write::BodyWritten;
@@ -59,6 +60,8 @@ pub struct State {
     pub arguments: RefCell<Vec<Vec<u8>>>,
     /// The part of the response's body that is being filtered; null outside of that.
     pub(super) body_chunk: Cell<*mut BodyChunk>,
+    /// The attempts at an upstream while the peer of one is being chosen; null outside of that.
+    pub(super) attempts: Cell<*mut Attempts>,
     /// A body filter's Lua has seen, or said, that the body ends: what follows is dropped.
     pub body_ended: Cell<bool>,
     driver: RefCell<Option<Box<dyn Any>>>,
@@ -155,6 +158,7 @@ impl Request {
                 exec: RefCell::default(),
                 arguments: RefCell::default(),
                 body_chunk: Cell::new(ptr::null_mut()),
+                attempts: Cell::new(ptr::null_mut()),
                 body_ended: Cell::default(),
                 driver: RefCell::default(),
                 pin: RefCell::default(),

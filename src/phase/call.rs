@@ -6,7 +6,7 @@ use mlua::{FromLuaMulti, Function};
 
 use crate::conf::{Code, Confs};
 use crate::nginx::{self, Level, Log, Request, enter};
-use crate::vm::{Environment, Failure, Vm};
+use crate::vm::{Environment, Failure, LoadError, Vm};
 
 use super::pin::pin;
 use super::runtime::Runtime;
@@ -17,25 +17,41 @@ pub(super) fn call<R: FromLuaMulti>(request: &Request, code: &Code, bit: nginx::
     let result = run(request, code, bit);
     result
         .inspect_err(|error| {
-            Log::of(request).write(Level::Err, format!("failed to run {directive}*: {error}").as_bytes());
+            // What it was to exit by belongs to a Lua that returns.
+            if let Some(state) = request.state() {
+                state.exit.set(None);
+            }
+            let text = match error {
+                Failed::ToLoad(error) => error.to_string(),
+                Failed::ToRun(failure) => format!("failed to run {directive}*: {failure}"),
+            };
+            Log::of(request).write(Level::Err, text.as_bytes());
         })
         .ok()
 }
 
-fn run<R: FromLuaMulti>(request: &Request, code: &Code, bit: nginx::Phase) -> Result<R, String> {
-    let runtime = Runtime::of(request).ok_or("no Lua VM")?;
-    let pinned = pin(request, runtime, request.loc_conf::<Confs>().caches_code()).map_err(text)?;
-    let chunk: Function =
-        runtime.chunk(&pinned.vm, &pinned.environment, code, Some(request)).map_err(|error| error.to_string())?;
-    let _shown = Shown::new(&pinned.vm, &pinned.environment).map_err(text)?;
-    let _scope = enter(Some(request), bit);
-    let result = chunk.call::<R>(()).map_err(|error| text(Failure::from(error)));
-    runtime.live.tell_loaded();
-    result
+/// Why Lua has returned nothing.
+enum Failed {
+    ToLoad(LoadError),
+    ToRun(Failure),
 }
 
-fn text(failure: Failure) -> String {
-    failure.to_string()
+impl<E: Into<Failure>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self::ToRun(error.into())
+    }
+}
+
+fn run<R: FromLuaMulti>(request: &Request, code: &Code, bit: nginx::Phase) -> Result<R, Failed> {
+    let runtime = Runtime::of(request).ok_or_else(|| Failure::new("no Lua VM"))?;
+    let pinned = pin(request, runtime, request.loc_conf::<Confs>().caches_code())?;
+    let chunk: Function =
+        runtime.chunk(&pinned.vm, &pinned.environment, code, Some(request)).map_err(Failed::ToLoad)?;
+    let _shown = Shown::new(&pinned.vm, &pinned.environment)?;
+    let _scope = enter(Some(request), bit);
+    let result = chunk.call::<R>(());
+    runtime.live.tell_loaded();
+    Ok(result?)
 }
 
 /// While it lives an environment is the VM's running one; afterwards the one before is again. A filter's Lua runs in

@@ -19,7 +19,7 @@ fn run(main: &MainConf, code: &Code, phase: Phase) -> Result<(), String> {
     let _scope = enter(None, phase);
     let (vm, environment) = (Rc::clone(&runtime.live.vm), runtime.live.pin());
     let chunk = runtime.chunk(&vm, &environment, code, None).map_err(|error| match error {
-        LoadError::Compile(failure) => failure.to_string(),
+        LoadError::Compile(failure) | LoadError::File(_, failure) => failure.to_string(),
         other => other.to_string(),
     })?;
     vm.switch_to(&environment).map_err(|failure| failure.to_string())?;

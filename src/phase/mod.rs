@@ -1,5 +1,6 @@
 //! The phases in which nginx runs Lua, and the one driver that runs it.
 
+mod balancer;
 mod before;
 mod call;
 mod content;
@@ -34,6 +35,7 @@ struct Phase {
     resumed: fn(&Request, Status),
 }
 
+pub use balancer::balance;
 pub use before::{access, precontent, rewrite, server_rewrite};
 pub use content::content;
 pub use filter::{body_filter, header_filter};

@@ -5,7 +5,7 @@ use std::any::Any;
 use mlua::Value;
 
 use crate::conf::SetCode;
-use crate::nginx::{Level, Log, Phase, Request};
+use crate::nginx::{Phase, Request};
 use crate::text::number_text;
 
 use super::call::call;
@@ -20,14 +20,9 @@ pub fn set(request: &Request, what: &dyn Any) -> Option<Vec<u8>> {
     request.state_or_new()?.arguments.replace(before);
     match result? {
         Value::String(text) => Some(text.as_bytes().to_vec()),
-        Value::Integer(number) => Some(number.to_string().into_bytes()),
+        Value::Integer(number) => Some(number_text(number as f64).as_bytes().to_vec()),
         Value::Number(number) => Some(number_text(number).as_bytes().to_vec()),
-        Value::Nil => Some(Vec::new()),
-        other => {
-            let text =
-                format!("set_by_lua*: a string or number expected, but the Lua returned a {}", other.type_name());
-            Log::of(request).write(Level::Err, text.as_bytes());
-            Some(Vec::new())
-        }
+        // What is no text is taken for none, as upstream does.
+        _ => Some(Vec::new()),
     }
 }

@@ -20,6 +20,14 @@ impl Failure {
         Self { message: message.into(), traceback: String::new() }
     }
 
+    /// The text of a failure in a coroutine that the driver has resumed.
+    pub fn in_coroutine(&self) -> String {
+        match self.traceback.as_str() {
+            "" => self.message.clone(),
+            frames => format!("{}{TRACEBACK}coroutine 0:\n{frames}", self.message),
+        }
+    }
+
     /// The file and line in front of the message, where it has them.
     pub fn place(&self) -> Option<(&str, u32)> {
         place(&self.message)
@@ -48,7 +56,7 @@ fn place(message: &str) -> Option<(&str, u32)> {
 fn frames(traceback: &str) -> String {
     let traceback = traceback.strip_prefix("\t[C]: in ?\n").unwrap_or(traceback);
     let line = |line: &str| {
-        ["upvalue", "local", "method", "field"]
+        ["upvalue", "local", "method", "field", "global", "metamethod"]
             .iter()
             .find_map(|found| {
                 let (place, name) = line.split_once(&format!(": in {found} '"))?;
@@ -74,22 +82,22 @@ impl From<mlua::Error> for Failure {
             other => other.to_string(),
         };
         match text.split_once(TRACEBACK) {
-            // What upstream says of an error value that is no text.
-            Some(("nil", traceback)) => Self { message: "unknown reason".into(), traceback: frames(traceback) },
-            Some((message, traceback)) => Self { message: message.into(), traceback: frames(traceback) },
-            None => Self::new(text),
+            Some((message, traceback)) => Self { message: reason(message).into(), traceback: frames(traceback) },
+            None => Self::new(reason(&text)),
         }
     }
 }
 
-impl Failure {
-    /// Its text as that of a request's first coroutine, as upstream logs it.
-    pub fn in_coroutine(&self) -> String {
-        match &*self.traceback {
-            "" => self.message.clone(),
-            frames => format!("{}{TRACEBACK}coroutine 0:\n{frames}", self.message),
-        }
-    }
+/// What was raised. mlua makes text of a value that is none; an address of the process tells nobody anything.
+fn reason(text: &str) -> &str {
+    let is_address = || {
+        text.split_once(": ").is_some_and(|(kind, address)| {
+            let is_hex = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+            matches!(kind, "table" | "function" | "userdata" | "thread")
+                && address.strip_prefix("0x").is_some_and(is_hex)
+        })
+    };
+    if matches!(text, "nil" | "true" | "false") || is_address() { "unknown reason" } else { text }
 }
 
 impl fmt::Display for Failure {
@@ -135,10 +143,45 @@ mod tests {
 
     #[test]
     fn an_error_is_split_into_message_and_frames() {
-        let error =
-            mlua::Error::RuntimeError("a.lua:1: no\nstack traceback:\n\t[C]: in ?\n\t[C]: in upvalue 'f'".into());
+        let error = mlua::Error::RuntimeError("a.lua:1: no\nstack traceback:\n\t[C]: in ?".into());
         let failure = Failure::from(error);
         assert_eq!(failure.message, "a.lua:1: no");
-        assert_eq!(failure.to_string(), "a.lua:1: no\nstack traceback:\n\t[C]: in function 'f'");
+        assert_eq!(failure.to_string(), "a.lua:1: no\nstack traceback:\n\t[C]: in ?");
+        assert_eq!(failure.in_coroutine(), "a.lua:1: no\nstack traceback:\ncoroutine 0:\n\t[C]: in ?");
+        assert_eq!(Failure::new("no").in_coroutine(), "no");
+    }
+
+    #[test]
+    fn what_is_no_text_is_no_reason() {
+        for (raised, want) in [
+            ("nil", "unknown reason"),
+            ("true", "unknown reason"),
+            ("table: 0x55aa01", "unknown reason"),
+            ("function: 0x0", "unknown reason"),
+            ("a.lua:1: nil", "a.lua:1: nil"),
+            ("table: 0xno", "table: 0xno"),
+            ("table: 1", "table: 1"),
+            ("3", "3"),
+        ] {
+            let text = format!("{raised}\nstack traceback:\n\t[C]: in ?");
+            assert_eq!(Failure::from(mlua::Error::RuntimeError(text)).message, want, "{raised}");
+        }
+    }
+
+    #[test]
+    fn frames_are_named_as_luajit_names_them() {
+        let handler = "\t[C]: in ?\n";
+        for (frame, want) in [
+            ("\ta.lua:3: in upvalue 'f'", "\ta.lua:3: in function 'f'"),
+            ("\ta.lua:3: in method 'f'", "\ta.lua:3: in function 'f'"),
+            ("\t[C]: in function 'error'", "\t[C]: in function 'error'"),
+            ("\ta.lua: in main chunk", "\ta.lua: in main chunk"),
+            ("\ta.lua:3: in function <a.lua:1>", "\ta.lua:3: in function <a.lua:1>"),
+        ] {
+            for first in ["", handler] {
+                let text = format!("no\nstack traceback:\n{first}{frame}");
+                assert_eq!(Failure::from(mlua::Error::RuntimeError(text)).traceback, want, "{frame}");
+            }
+        }
     }
 }

@@ -30,8 +30,10 @@ pub enum LoadError {
     Sandboxed(PathBuf),
     /// It is an untrusted script, and no text.
     Bytecode(PathBuf),
-    /// It does not compile.
+    /// Lua of the configuration does not compile, or a file's name cannot be told.
     Compile(Failure),
+    /// A file does not compile.
+    File(PathBuf, Failure),
 }
 
 impl LoadError {
@@ -40,7 +42,7 @@ impl LoadError {
         match self {
             Self::Path(_, error) => error.status(),
             Self::OutsideRoots(_) | Self::Sandboxed(_) => 404,
-            Self::Bytecode(_) | Self::Compile(_) => 500,
+            Self::Bytecode(_) | Self::Compile(_) | Self::File(..) => 500,
         }
     }
 }
@@ -48,12 +50,10 @@ impl LoadError {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // As upstream has it.
             Self::Path(path, PathError::NotFound) => {
-                let name = path.display();
-                write!(
-                    f,
-                    "failed to load external Lua file \"{name}\": cannot open \"{name}\": No such file or directory"
-                )
+                let path = path.display();
+                write!(f, "failed to load external Lua file \"{path}\": cannot open {path}: No such file or directory")
             }
             Self::Path(path, error) => write!(f, "failed to load external Lua file \"{}\": {error}", path.display()),
             Self::OutsideRoots(path) => {
@@ -69,7 +69,10 @@ impl fmt::Display for LoadError {
                     path.display()
                 )
             }
-            Self::Compile(failure) => write!(f, "failed to load external Lua file: {failure}"),
+            Self::File(path, failure) => {
+                write!(f, "failed to load external Lua file \"{}\": {failure}", path.display())
+            }
+            Self::Compile(failure) => write!(f, "failed to load inlined Lua code: {failure}"),
         }
     }
 }
@@ -113,7 +116,8 @@ pub fn file_chunk(
             (as_path.clone(), source.map_err(refuse)?)
         }
     };
-    let chunk = vm.compile(source.loadable(), &chunk_name(&file)).map_err(LoadError::Compile)?;
+    let chunk = vm.compile(source.loadable(), &chunk_name(&file));
+    let chunk = chunk.map_err(|failure| LoadError::File(as_path, failure))?;
     let name = file.to_string_lossy();
     environment.graph.borrow_mut().set_requires(&Node::chunk(&name), literal_requires(&source.text));
     environment.chunks.borrow_mut().insert(file.as_os_str().as_bytes().into(), (chunk.clone(), source.hash));

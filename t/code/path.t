@@ -78,7 +78,7 @@ for my $target (
 my $log = $nginx->error_log;
 for my $reason (
     qr/out\.lua": .*leav|out\.lua": .*outside/i, qr/fifo\.lua": .*FIFO/, qr/zero\.lua": /, qr/dir": .*directory/,
-    qr/nothing\.lua": cannot open/, qr/outside of every code root/,
+    qr/nothing\.lua": cannot open \S+: No such file or directory/, qr/outside of every code root/,
 ) {
     like $log, $reason, "the log says why: $reason";
 }
