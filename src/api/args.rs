@@ -21,6 +21,6 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
         "set_uri",
         lua.create_function(|_, uri: LuaString| Ok(current(|request| request.set_uri(&uri.as_bytes()))))?,
     )?;
-    prim.raw_set("jumps_in", Phase::REWRITE.0)?;
+    prim.raw_set("jumps_in", Phase::REWRITE.or(Phase::SERVER_REWRITE).0)?;
     prim.raw_set("jump", lua.create_function(|_, ()| Ok(current(|request| request.find_location_again()).is_some()))?)
 }

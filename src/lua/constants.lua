@@ -86,6 +86,9 @@ ngx.config = {
     nginx_configure = function() return configure end,
 }
 
+-- Statuses that end the connection, whatever was sent.
+local closes = { [ngx.HTTP_REQUEST_TIMEOUT] = true, [ngx.HTTP_CLOSE] = true, [499] = true }
+
 function ngx.exit(status)
     if type(status) ~= "number" then shared.bad_type(1, "number", status) end
     status = status < 0 and -floor(-status) or floor(status)
@@ -95,7 +98,7 @@ function ngx.exit(status)
     end
     if status >= ngx.HTTP_OK then
         local sent = prim.set_status(status)
-        if sent and status >= ngx.HTTP_SPECIAL_RESPONSE and status ~= sent then
+        if sent and status >= ngx.HTTP_SPECIAL_RESPONSE and status ~= sent and not closes[status] then
             shared.log(ngx.ERR, "attempt to set status " .. status ..
                 " via ngx.exit after sending out the response status " .. sent)
         end

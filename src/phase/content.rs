@@ -41,6 +41,8 @@ pub(super) fn returned(request: &Request) -> Status {
 pub(super) fn exited(request: &Request, status: i64) -> Status {
     match status {
         0 => returned(request),
+        // The client has gone, or is to be left without another word.
+        408 | 444 | 499 => Status(status as isize),
         _ if (request.output_begun() || request.output_gathers()) && status >= 0 => returned(request),
         200..SPECIAL_RESPONSE if status != NO_CONTENT => returned(request),
         // No status that HTTP has an answer for: the connection is closed, as upstream does.

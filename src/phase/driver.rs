@@ -55,7 +55,7 @@ fn begin(request: &Request, code: &Code, phase: &'static Phase, caches_code: boo
         request.unbuffer_output();
     }
     match pinned.vm.coroutine(&chunk) {
-        Ok(coroutine) => Run::new(phase, coroutine, waits.then_some(request)).begin(request, &pinned),
+        Ok(coroutine) => Run::new(phase, coroutine, waits).begin(request, &pinned),
         Err(failure) => abort(request, &failure),
     }
 }

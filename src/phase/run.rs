@@ -96,6 +96,8 @@ pub(super) struct Run {
     wake: Option<Rc<Wake>>,
     /// How often threads have yielded to each other since the event loop had its turn.
     turns: u32,
+    /// nginx's handler has returned: there is nobody to return a status to.
+    has_waited: bool,
 }
 
 /// What the run does after a thread's step.
@@ -109,11 +111,10 @@ enum Next {
 }
 
 impl Run {
-    /// A run of a handler's coroutine; of a request that waits already, where one is given.
-    pub(super) fn new(phase: &'static Phase, coroutine: Coroutine, waiting: Option<&Request>) -> Self {
+    /// A run of a handler's coroutine; `waiting`: of a request that waits already.
+    pub(super) fn new(phase: &'static Phase, coroutine: Coroutine, waiting: bool) -> Self {
         let entry = Some(LightThread { id: ENTRY, coroutine, waiting: None, idle: Idle::No });
-        let wake = waiting.map(|request| Rc::new(Wake::of(request)));
-        Self { phase, entry, others: Vec::new(), last: ENTRY, wake, turns: 0 }
+        Self { phase, entry, others: Vec::new(), last: ENTRY, wake: None, turns: 0, has_waited: waiting }
     }
 
     /// Begins it. `NGX_DONE`: it waits.
@@ -231,7 +232,7 @@ impl Run {
         };
         let status = request.exec(&uri, &args);
         if status == Status::NGX_DONE {
-            (self.phase.redirected)(request, self.has_waited());
+            (self.phase.redirected)(request, self.has_waited);
         }
         status
     }
@@ -253,23 +254,19 @@ impl Run {
     }
 
     fn wake(&mut self, request: &Request) -> Rc<Wake> {
-        let phase = self.phase;
-        Rc::clone(self.wake.get_or_insert_with(|| {
-            (phase.waits)(request);
-            Rc::new(Wake::of(request))
-        }))
-    }
-
-    fn has_waited(&self) -> bool {
-        self.wake.is_some()
+        Rc::clone(self.wake.get_or_insert_with(|| Rc::new(Wake::of(request))))
     }
 
     /// Puts the run aside until a thread can go on.
-    fn put_aside(self, request: &Request) -> Status {
+    fn put_aside(mut self, request: &Request) -> Status {
         let Some(state) = request.state() else { return INTERNAL_SERVER_ERROR };
         // What was output so far goes to the filters, as it would if each call had sent its own.
         if request.hand_over().is_err() {
             return Status::NGX_ERROR;
+        }
+        if !self.has_waited {
+            self.has_waited = true;
+            (self.phase.waits)(request);
         }
         request.block_events();
         state.put_driver(Box::new(self));
