@@ -5,7 +5,9 @@ use std::path::Path;
 use std::rc::Rc;
 
 use crate::conf::{MainConf, Prepare, Slot, Source};
-use crate::nginx::{Conf, Hook, Level, Phase, WakeSet, Zone, is_test, log_cycle, worker_id};
+use crate::nginx::{
+    Conf, Hook, Level, Phase, WakeSet, Zone, is_test, log_cycle, restart_system_calls, set_capture, worker_id,
+};
 use crate::phase::{Runtime, run_init};
 use crate::{api, hot, sandbox, vm};
 
@@ -35,6 +37,7 @@ impl Changes {
 
 /// Opens the VM of a new configuration, compiles its inline Lua and asks for shared memory.
 pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
+    set_capture(main.capture_error_log)?;
     add_handlers(conf, main)?;
     main.check_profile_variables(&conf.known_variables())?;
     main.bind_profiles()?;
@@ -92,7 +95,9 @@ fn add_handlers(conf: &mut Conf, main: &MainConf) -> Result<(), String> {
         (Slot::Precontent, Hook::Precontent, main.precontent_no_postpone),
         (Slot::Log, Hook::Log, None),
     ];
-    let used = phases.into_iter().filter(|(slot, ..)| main.phases.has(*slot));
+    // Where requests are counted the log phase counts them.
+    let counts = main.trims_every() > 0 && (main.used || main.malloc_trim.is_some());
+    let used = phases.into_iter().filter(|(slot, ..)| main.phases.has(*slot) || counts && *slot == Slot::Log);
     used.into_iter().try_for_each(|(_, hook, no_postpone)| conf.add_handler(hook, no_postpone.unwrap_or(false)))
 }
 
@@ -117,6 +122,9 @@ pub fn installed(main: &mut MainConf, workers: usize) -> Result<(), String> {
 
 /// Makes a worker take part in changes and runs `init_worker_by_lua*`. What that raises is logged; the worker goes on.
 pub fn started(main: &mut MainConf) -> Result<(), String> {
+    if main.restarts_system_calls() {
+        restart_system_calls();
+    }
     let (Some(zone), Some(runtime), Some(worker)) = (main.zone, Runtime::of_conf(main), worker_id()) else {
         return Ok(());
     };

@@ -4,7 +4,7 @@ use mlua::{LightUserData, Lua, Table};
 
 use crate::nginx::{
     Phase, configure_arguments, current, current_phase, is_debug, pid, prefix, version, worker_count, worker_exiting,
-    worker_id,
+    worker_id, worker_pids,
 };
 use crate::vm::Family;
 
@@ -25,6 +25,12 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     prim.raw_set("worker_id", lua.create_function(|_, ()| Ok(worker_id()))?)?;
     prim.raw_set("worker_count", lua.create_function(|_, ()| Ok(worker_count()))?)?;
     prim.raw_set("worker_exiting", lua.create_function(|_, ()| Ok(worker_exiting()))?)?;
+    prim.raw_set(
+        "worker_pids",
+        lua.create_function(
+            |_, ()| Ok((!current_phase().is_in(Phase::INIT.or(Phase::INIT_WORKER))).then(worker_pids)),
+        )?,
+    )?;
     prim.raw_set("exit_at_return", lua.create_function(|_, status: i64| Ok(exit_at_return(status)))?)?;
     prim.raw_set("set_status", lua.create_function(|_, status: usize| Ok(set_status(status)))?)
 }

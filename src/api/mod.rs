@@ -1,23 +1,28 @@
 //! The `ngx` API, a file a family. Each has a Lua half of the same stem in `src/lua/`.
 
+mod absent;
 mod arg;
 mod args;
 mod balancer;
+mod base64;
 mod body;
 mod body_write;
 mod constants;
 mod context;
 mod coroutine;
+mod errlog;
 mod ffi;
 mod header;
 mod log;
 mod on_abort;
 mod output;
+mod process;
 mod redirect;
 mod refuse;
 mod regex;
 mod request_header;
 mod require;
+mod resty_core;
 mod shared_dict;
 mod sleep;
 mod split;
@@ -27,6 +32,7 @@ mod text;
 mod thread;
 mod time;
 mod variable;
+mod write_guard;
 
 use crate::vm::Family;
 
@@ -61,4 +67,12 @@ pub const FAMILIES: &[Family] = &[
     split::FAMILY,
     shared_dict::FAMILY,
     balancer::FAMILY,
+    errlog::FAMILY,
+    process::FAMILY,
+    base64::FAMILY,
+    // Behind all whose functions it names.
+    resty_core::FAMILY,
+    absent::FAMILY,
+    // Last: what the others set is nothing to warn of.
+    write_guard::FAMILY,
 ];

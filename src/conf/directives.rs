@@ -11,7 +11,7 @@ use super::once::{argument, duplicate, once};
 use super::phases::{Read, Slot, main_code, phase, set, used};
 use super::sandboxed::Sandboxed;
 use super::token::Token;
-use super::{Confs, LocConf, MainConf, hot, sandbox};
+use super::{Confs, LocConf, MainConf, hot, sandbox, worker};
 
 const UPSTREAM: Context = Context::UPSTREAM;
 const HTTP: Context = Context::HTTP;
@@ -120,6 +120,15 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     main(c"hotlua_check", Arity::One, hot::check),
     main(c"lua_package_path", Arity::One, |conf, main| text(conf, &mut main.package_path)),
     main(c"lua_package_cpath", Arity::One, |conf, main| text(conf, &mut main.package_cpath)),
+    main(c"lua_load_resty_core", Arity::Flag, |conf, main| {
+        flag(conf, &mut main.load_resty_core)?;
+        worker::load_resty_core(conf);
+        Ok(())
+    }),
+    main(c"lua_malloc_trim", Arity::One, worker::malloc_trim),
+    main(c"lua_thread_cache_max_entries", Arity::One, worker::thread_cache),
+    main(c"lua_sa_restart", Arity::Flag, |conf, main| flag(conf, &mut main.sa_restart)),
+    main(c"lua_capture_error_log", Arity::One, worker::capture_error_log),
     main(c"lua_regex_cache_max_entries", Arity::One, |conf, main| limit(conf, &mut main.regex_cache_max_entries)),
     main(c"lua_regex_match_limit", Arity::One, |conf, main| limit(conf, &mut main.regex_match_limit)),
     main(c"lua_shared_dict", Arity::Two, shared_dict),

@@ -14,6 +14,7 @@ mod sandboxed;
 mod token;
 mod untrusted;
 mod variable_path;
+mod worker;
 
 use std::any::Any;
 use std::path::PathBuf;
@@ -86,6 +87,16 @@ pub struct MainConf {
     pub prepare_timeout: Option<Duration>,
     /// `hotlua_check`, absolute; it compiled while the configuration was read.
     pub check: Option<PathBuf>,
+    /// `lua_load_resty_core`
+    load_resty_core: Option<bool>,
+    /// `lua_malloc_trim`, requests.
+    pub malloc_trim: Option<usize>,
+    /// `lua_thread_cache_max_entries`
+    pub thread_cache: Option<usize>,
+    /// `lua_sa_restart`
+    pub sa_restart: Option<bool>,
+    /// `lua_capture_error_log`, bytes.
+    pub capture_error_log: Option<usize>,
     /// The shared memory, once it was asked for.
     pub zone: Option<Zone>,
     /// What the composition root made of this configuration.
@@ -174,6 +185,9 @@ impl Configuration for Confs {
             if child.control || child.sandboxed.is_some() {
                 conf.inherit_content_handler();
             }
+        }
+        if conf.main_conf::<Self>().capture_error_log.is_some() {
+            conf.capture_error_log()?;
         }
         child.phases.inherit(&parent.phases);
         child.control_token = child.control_token.take().or_else(|| parent.control_token.clone());

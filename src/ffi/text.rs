@@ -1,6 +1,6 @@
 //! Escaping, base64 and digests: from a Lua string into a buffer of Lua's.
 
-use crate::nginx::{MD5_LENGTH, decode_base64, encode_base64, hex, md5};
+use crate::nginx::{MD5_LENGTH, decode_base64, decode_base64url, encode_base64, encode_base64url, hex, md5};
 use crate::text::{Escape, escape_uri, escaped_length, unescape_uri};
 
 use super::{lua_buffer, lua_bytes};
@@ -46,6 +46,22 @@ unsafe extern "C" fn hotlua_decode_base64(text: *const u8, length: usize, into: 
     // SAFETY: Lua passes a string and a buffer of its own with their lengths.
     let (text, into) = unsafe { (lua_bytes(text, length), lua_buffer(into, room)) };
     decode_base64(text, into).map_or(-1, |length| length as isize)
+}
+
+/// Encodes with the alphabet of URLs into `into`, which has room for `room` bytes, and returns the length.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn hotlua_encode_base64url(text: *const u8, length: usize, into: *mut u8, room: usize) -> usize {
+    // SAFETY: Lua passes a string and a buffer of its own with their lengths.
+    encode_base64url(unsafe { lua_bytes(text, length) }, unsafe { lua_buffer(into, room) })
+}
+
+/// Decodes the alphabet of URLs into `into`, which has room for `room` bytes, and returns the length; -1 where it is
+/// not base64.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn hotlua_decode_base64url(text: *const u8, length: usize, into: *mut u8, room: usize) -> isize {
+    // SAFETY: Lua passes a string and a buffer of its own with their lengths.
+    let (text, into) = unsafe { (lua_bytes(text, length), lua_buffer(into, room)) };
+    decode_base64url(text, into).map_or(-1, |length| length as isize)
 }
 
 /// Writes the 16 bytes of the MD5 digest.

@@ -68,12 +68,22 @@ for name, number in pairs(numbers) do ngx[name] = number end
 ngx.null = prim.null
 shared.null = prim.null
 
+-- The version of lua-resty-core that belongs to this version of lua-nginx-module.
+shared.core_version = "0.1.25"
+
 ngx.worker = {
     pid = prim.pid,
     id = prim.worker_id,
     count = prim.worker_count,
     exiting = prim.worker_exiting,
 }
+
+-- Before the workers run there are none to tell of.
+function ngx.worker.pids()
+    local pids = prim.worker_pids()
+    if not pids then return nil, "API disabled in the current context" end
+    return pids
+end
 
 local configure = prim.configure
 

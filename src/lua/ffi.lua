@@ -3,6 +3,9 @@
 local prim, ngx, shared = ...
 
 local ffi = require "ffi"
+-- A global of LuaJIT's only where it is built in; code that asks for it requires it.
+_G.ffi = nil
+package.preload.ffi = function() return ffi end
 local type, pcall, error, select, tonumber, pairs = type, pcall, error, select, tonumber, pairs
 local find, sub, gsub, match, format = string.find, string.sub, string.gsub, string.match, string.format
 local cdef, metatype, load, typeof = ffi.cdef, ffi.metatype, ffi.load, ffi.typeof

@@ -36,11 +36,20 @@ pub const fn base64_length(length: usize) -> usize {
 
 /// Encodes `text` into `into`, padded, and returns the length.
 pub fn encode_base64(text: &[u8], into: &mut [u8]) -> usize {
+    encode(text, into, ngx_encode_base64)
+}
+
+/// Encodes `text` into `into` with the alphabet of URLs, without padding, and returns the length.
+pub fn encode_base64url(text: &[u8], into: &mut [u8]) -> usize {
+    encode(text, into, ngx_encode_base64url)
+}
+
+fn encode(text: &[u8], into: &mut [u8], encode: unsafe extern "C" fn(*mut ngx_str_t, *mut ngx_str_t)) -> usize {
     assert!(into.len() >= base64_length(text.len()));
     let mut from = ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() };
     let mut to = ngx_str_t { len: 0, data: into.as_mut_ptr() };
     // SAFETY: nginx reads `text` only, and there is room for what it writes.
-    unsafe { ngx_encode_base64(&raw mut to, &raw mut from) };
+    unsafe { encode(&raw mut to, &raw mut from) };
     to.len
 }
 
@@ -51,10 +60,21 @@ pub const fn decoded_length(length: usize) -> usize {
 
 /// Decodes `text` into `into` and returns the length; None where it is not base64. Padding may be left out.
 pub fn decode_base64(text: &[u8], into: &mut [u8]) -> Option<usize> {
+    decode(text, into, ngx_decode_base64)
+}
+
+/// [`decode_base64`] with the alphabet of URLs.
+pub fn decode_base64url(text: &[u8], into: &mut [u8]) -> Option<usize> {
+    decode(text, into, ngx_decode_base64url)
+}
+
+type Decode = unsafe extern "C" fn(*mut ngx_str_t, *mut ngx_str_t) -> ngx_int_t;
+
+fn decode(text: &[u8], into: &mut [u8], decode: Decode) -> Option<usize> {
     assert!(into.len() >= decoded_length(text.len()));
     let mut from = ngx_str_t { len: text.len(), data: text.as_ptr().cast_mut() };
     let mut to = ngx_str_t { len: 0, data: into.as_mut_ptr() };
     // SAFETY: nginx reads `text` only, and there is room for what it writes.
-    let rc = unsafe { ngx_decode_base64(&raw mut to, &raw mut from) };
+    let rc = unsafe { decode(&raw mut to, &raw mut from) };
     (rc == NGX_OK as ngx_int_t).then_some(to.len)
 }

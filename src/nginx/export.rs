@@ -1,6 +1,7 @@
 //! The door by which nginx finds the module: `ngx_module_t`, its callbacks, and the traits that fill them.
 
 use std::any::TypeId;
+use std::cell::Cell;
 use std::ffi::{c_char, c_void};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,12 +12,13 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use ngx::ffi::*;
 
 use super::balancer::{Balance, Balanced, register_balance};
+use super::capture::{attach_cycle, attach_log};
 use super::conf::Conf;
 use super::define::Variable;
 use super::directive::Directive;
 use super::entry::{BodyFilter, HOOKS, Handler, register};
 use super::log::{Level, Log, log_cycle, while_installing};
-use super::process::worker_count_of;
+use super::process::{while_configuring, worker_count_of};
 use super::set_variable::{Compute, register_set};
 use super::shared_memory;
 
@@ -64,6 +66,11 @@ pub trait Lifecycle: 'static {
 static CTX_INDEX: AtomicUsize = AtomicUsize::new(usize::MAX);
 static MODULE: AtomicPtr<ngx_module_t> = AtomicPtr::new(ptr::null_mut());
 static CONFIGURATION: OnceLock<TypeId> = OnceLock::new();
+
+thread_local! {
+    /// The cycle whose configuration was read last, until its shared memory is mapped.
+    static READ: Cell<*mut ngx_cycle_t> = const { Cell::new(ptr::null_mut()) };
+}
 
 /// The module's place in `r->ctx` and in the arrays of configurations.
 pub(super) fn ctx_index() -> usize {
@@ -187,9 +194,12 @@ impl<L: Lifecycle> Glue<L> {
             let main = *(*http).main_conf.add(ctx_index());
             (&mut Conf::from_raw(cf), &mut *main.cast::<<L::Conf as Configuration>::Main>())
         };
-        match caught(|| L::configured(conf, main)) {
+        // SAFETY: nginx makes the core module's configuration before it reads the first directive.
+        match unsafe { while_configuring((*cf).cycle, || caught(|| L::configured(conf, main))) } {
             Ok(()) => {
                 super::filter::install();
+                // SAFETY: `cf` is valid.
+                READ.set(unsafe { (*cf).cycle });
                 // SAFETY: the main configuration lives as long as the configuration's pool.
                 unsafe { shared_memory::when_mapped(Self::mapped, std::ptr::from_mut(main).cast()) };
                 NGX_OK as _
@@ -202,18 +212,22 @@ impl<L: Lifecycle> Glue<L> {
     }
 
     /// # Safety
-    /// `main` is the module's main configuration, and the log that of the cycle that has it.
+    /// `main` is the module's main configuration, and the log that of the cycle that has it, the one read last.
     unsafe fn mapped(log: *mut ngx_log_t, main: *mut c_void) -> ngx_int_t {
         // SAFETY: by this function's contract; nothing else borrows it while nginx maps shared memory.
         let main = unsafe { &mut *main.cast::<<L::Conf as Configuration>::Main>() };
-        // SAFETY: the log outlives the call, which catches panics.
-        unsafe {
-            while_installing(log, || {
-                // As upstream has it, unless nobody would read it.
-                let level = if Log::cycle().enabled(Level::Err) { Level::Err } else { Level::Emerg };
-                Self::logged(level, || L::mapped(main))
+        let cycle = READ.replace(ptr::null_mut());
+        let call = || {
+            // As upstream has it, unless nobody would read it.
+            let level = if Log::cycle().enabled(Level::Err) { Level::Err } else { Level::Emerg };
+            Self::logged(level, || {
+                // SAFETY: by this function's contract the log is complete.
+                unsafe { attach_log(log, cycle)? };
+                L::mapped(main)
             })
-        }
+        };
+        // SAFETY: log and cycle outlive the call, which catches panics.
+        unsafe { while_configuring(cycle, || while_installing(log, call)) }
     }
 
     /// The main configuration of a cycle; none where it has no `http` block.
@@ -231,8 +245,15 @@ impl<L: Lifecycle> Glue<L> {
     unsafe extern "C" fn init_module(cycle: *mut ngx_cycle_t) -> ngx_int_t {
         // SAFETY: nginx passes the new cycle with its configuration; `ngx_cycle` is still the one before.
         let workers = unsafe { worker_count_of(cycle) };
-        // SAFETY: the new cycle's log is open by now, and the call catches panics.
-        unsafe { while_installing((*cycle).log, || Self::process_call(cycle, |main| L::init_module(main, workers))) }
+        // SAFETY: the new cycle is complete and its log open by now, and the calls catch panics.
+        unsafe {
+            while_installing((*cycle).log, || {
+                Self::process_call(cycle, |main| {
+                    attach_cycle(cycle)?;
+                    L::init_module(main, workers)
+                })
+            })
+        }
     }
 
     unsafe extern "C" fn init_process(cycle: *mut ngx_cycle_t) -> ngx_int_t {

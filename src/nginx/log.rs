@@ -81,6 +81,12 @@ impl Log {
         Self(unsafe { (*ngx_cycle).log })
     }
 
+    /// The number of the level up to which lines are written.
+    pub fn level(&self) -> usize {
+        // SAFETY: the log is valid by construction. The bits above the levels are single debug facilities.
+        unsafe { (*self.0).log_level }.min(Level::Debug as usize)
+    }
+
     /// Says whether a line of `level` would be written.
     pub fn enabled(&self, level: Level) -> bool {
         // SAFETY: the log is valid by construction.

@@ -36,6 +36,11 @@ impl Request {
         self.0.get()
     }
 
+    /// Where nginx's structure lies, for C functions that Lua calls by itself.
+    pub fn address(&self) -> usize {
+        self.as_ptr().addr()
+    }
+
     /// The module's configuration of the `http` block.
     #[inline]
     pub fn main_conf<C: Configuration>(&self) -> &C::Main {

@@ -13,6 +13,12 @@ pub fn time() -> i64 {
     ngx_timeofday().sec
 }
 
+/// Milliseconds of a clock that is never set, since a moment of the past.
+pub fn monotonic() -> usize {
+    // SAFETY: a plain variable of nginx, which only this thread and its signal handlers write.
+    unsafe { ngx_current_msec }
+}
+
 /// Rereads the system's clock.
 pub fn update_time() {
     // SAFETY: always allowed in a worker's thread.

@@ -1,4 +1,4 @@
-//! `log_by_lua*`: Lua after the request has ended.
+//! What runs when a request has ended: `log_by_lua*`.
 
 use ngx::core::Status;
 
@@ -6,11 +6,12 @@ use crate::conf::{Confs, Slot};
 use crate::nginx::{Phase, Request};
 
 use super::call::call;
+use super::trim;
 
-/// Runs `log_by_lua*`.
+/// Runs `log_by_lua*` and counts the request.
 pub fn log(request: &Request) -> Status {
     if let Some(code) = request.loc_conf::<Confs>().phases.get(Slot::Log) {
         let _: Option<()> = call(request, code, Phase::LOG, "log_by_lua");
     }
-    Status::NGX_OK
+    trim::count(request)
 }

@@ -13,6 +13,7 @@ mod run;
 mod runtime;
 mod sandboxed;
 mod set;
+mod trim;
 mod variables;
 
 use ngx::core::Status;

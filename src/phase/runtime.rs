@@ -44,6 +44,7 @@ impl Runtime {
         };
         let untrusted = Rc::new(main.untrusted());
         let vm = open(families, &settings)?;
+        vm.limit_stock(main.kept_coroutines());
         furnish(&vm)?;
         let environment = Environment::first(&vm, Rc::default(), Rc::clone(&untrusted))?;
         Ok(Self {

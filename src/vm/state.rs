@@ -12,7 +12,7 @@ use super::family::Family;
 use super::globals::Globals;
 use super::slice;
 
-/// How many finished coroutines are kept for reuse.
+/// How many finished coroutines are kept for reuse, where it is not set.
 const STOCK: usize = 1024;
 
 /// A Lua VM: one a worker, and one a request where the code cache is off.
@@ -20,6 +20,7 @@ pub struct Vm {
     lua: Lua,
     shared: Table,
     stock: RefCell<Vec<Thread>>,
+    stock_limit: Cell<usize>,
     /// A module was loaded since [`Vm::take_loaded`] was asked last.
     pub(super) loaded: Cell<bool>,
     /// The environment that `package.loaded` shows.
@@ -55,6 +56,7 @@ impl Vm {
             lua,
             shared,
             stock: RefCell::default(),
+            stock_limit: Cell::new(STOCK),
             loaded: Cell::new(true),
             running: RefCell::default(),
             resumed: Cell::new(0),
@@ -99,9 +101,14 @@ impl Vm {
         Ok(package.raw_get("path")?)
     }
 
+    /// Sets how many finished coroutines are kept for reuse.
+    pub fn limit_stock(&self, coroutines: usize) {
+        self.stock_limit.set(coroutines);
+    }
+
     pub(super) fn stock(&self, thread: Thread) {
         let mut stock = self.stock.borrow_mut();
-        if stock.len() < STOCK {
+        if stock.len() < self.stock_limit.get() {
             stock.push(thread);
         }
     }

@@ -1,0 +1,20 @@
+# What is not there yet.
+use Test::Nginx::Socket 'no_plan';
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: functions return nil and why, modules do not load
+--- config
+    location = /t {
+        content_by_lua_block {
+            ngx.say(ngx.socket.tcp())
+            ngx.say(select(2, pcall(require, "ngx.semaphore")))
+        }
+    }
+--- request
+GET /t
+--- response_body_like
+nilngx\.socket\.tcp is not supported
+.*module 'ngx\.semaphore' is not supported
