@@ -3,7 +3,7 @@
 use ngx::core::Status;
 
 use crate::conf::{Confs, MainConf};
-use crate::nginx::{Balance, BodyFilter, Compute, Conf, HOOKS, Handler, Lifecycle, Request, Variable};
+use crate::nginx::{Balance, BodyFilter, Compute, Conf, HOOKS, Handler, Lifecycle, Request, TlsHandler, Variable};
 use crate::{control, phase, worker};
 
 /// The module.
@@ -23,6 +23,7 @@ impl Lifecycle for HotLua {
     const BODY_FILTER: BodyFilter = phase::body_filter;
     const BALANCE: Balance = phase::balance;
     const SET: Compute = phase::set;
+    const TLS: TlsHandler = phase::tls;
     const VARIABLES: &'static [Variable] = phase::VARIABLES;
 
     fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {

@@ -4,9 +4,9 @@ use std::cell::{OnceCell, RefCell};
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::conf::{MainConf, Prepare, Slot, Source};
+use crate::conf::{Confs, MainConf, Prepare, Slot, Source};
 use crate::nginx::{
-    Conf, Hook, Level, Phase, WakeSet, Zone, is_test, log_cycle, restart_system_calls, set_capture, worker_id,
+    Conf, Hook, Level, Phase, TlsHooks, WakeSet, Zone, is_test, log_cycle, restart_system_calls, set_capture, worker_id,
 };
 use crate::phase::{Runtime, run_init};
 use crate::{api, hot, sandbox, vm};
@@ -39,6 +39,7 @@ impl Changes {
 pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
     set_capture(main.capture_error_log)?;
     add_handlers(conf, main)?;
+    hook_tls(conf, main)?;
     main.check_profile_variables(&conf.known_variables())?;
     main.bind_profiles()?;
     if !main.used {
@@ -99,6 +100,17 @@ fn add_handlers(conf: &mut Conf, main: &MainConf) -> Result<(), String> {
     let counts = main.trims_every() > 0 && (main.used || main.malloc_trim.is_some());
     let used = phases.into_iter().filter(|(slot, ..)| main.phases.has(*slot) || counts && *slot == Slot::Log);
     used.into_iter().try_for_each(|(_, hook, no_postpone)| conf.add_handler(hook, no_postpone.unwrap_or(false)))
+}
+
+/// Makes the TLS handshakes run the Lua that their servers have for them.
+fn hook_tls(conf: &mut Conf, main: &MainConf) -> Result<(), String> {
+    let (session_fetch, session_store) = (main.session_fetch.is_some(), main.session_store.is_some());
+    conf.hook_tls::<Confs>(|server| TlsHooks {
+        client_hello: server.phases.get(Slot::ClientHello).is_some(),
+        certificate: server.phases.get(Slot::Certificate).is_some(),
+        session_fetch,
+        session_store,
+    })
 }
 
 /// Prepares in the master what the workers inherit.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use mlua::{Lua, Table};
 
-use crate::nginx::{Level, Log, current};
+use crate::nginx::{Level, Log, current_or_fake};
 use crate::vm::Family;
 
 pub(super) const FAMILY: Family = Family { name: "context", install, lua: include_str!("../lua/context.lua") };
@@ -39,7 +39,7 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     let contexts = Rc::new(Contexts { tables: lua.create_table()?, free: RefCell::default() });
     prim.raw_set("contexts", &contexts.tables)?;
     let set = lua.create_function(move |_, table: Table| {
-        let slot = current(|request| {
+        let slot = current_or_fake(|request| {
             let state = request.state_or_new()?;
             if state.lua_context.get() == 0 {
                 let next = contexts.tables.raw_len() as u32 + 1;
@@ -54,5 +54,6 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
             None => Ok(false),
         }
     })?;
-    prim.raw_set("set", set)
+    prim.raw_set("set", set)?;
+    prim.raw_set("inherited", lua.create_function(|_, ()| Ok(current_or_fake(|request| request.inherited_context())))?)
 }

@@ -14,6 +14,7 @@ mod errlog;
 mod ffi;
 mod header;
 mod log;
+mod ocsp;
 mod on_abort;
 mod output;
 mod process;
@@ -26,6 +27,9 @@ mod resty_core;
 mod shared_dict;
 mod sleep;
 mod split;
+mod ssl;
+mod ssl_clienthello;
+mod ssl_session;
 mod status;
 mod support;
 mod text;
@@ -66,6 +70,10 @@ pub const FAMILIES: &[Family] = &[
     regex::FAMILY,
     split::FAMILY,
     shared_dict::FAMILY,
+    ssl::FAMILY,
+    ssl_clienthello::FAMILY,
+    ssl_session::FAMILY,
+    ocsp::FAMILY,
     balancer::FAMILY,
     errlog::FAMILY,
     process::FAMILY,

@@ -25,6 +25,8 @@ const SETS: &[(&str, Phase)] = &[
     ("body_filter", Phase::BODY_FILTER),
     ("log", Phase::LOG),
     ("balancer", Phase::BALANCER),
+    ("ssl_client_hello", Phase::SSL_CLIENT_HELLO),
+    ("ssl_certificate", Phase::SSL_CERTIFICATE),
 ];
 
 fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {

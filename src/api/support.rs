@@ -2,7 +2,7 @@
 
 use mlua::{Lua, Table};
 
-use crate::nginx::{Phase, current, current_phase};
+use crate::nginx::{Phase, current, current_or_fake, current_phase};
 use crate::vm::{Family, Yield};
 
 pub(super) const FAMILY: Family = Family { name: "support", install, lua: include_str!("../lua/support.lua") };
@@ -22,6 +22,7 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
             Ok(())
         })?,
     )?;
+    prim.raw_set("is_fake", lua.create_function(|_, ()| Ok(current_or_fake(|request| request.is_fake())))?)?;
     prim.raw_set("exit_tag", Yield::exit_tag())?;
     prim.raw_set("spawn_tag", Yield::spawn_tag())?;
     prim.raw_set("kill_tag", Yield::kill_tag())?;

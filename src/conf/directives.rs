@@ -104,6 +104,30 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     main(c"init_worker_by_lua_file", Arity::One, |conf, main| {
         main_code(conf, main, |main| &mut main.init_worker, Code::static_file)
     }),
+    location(c"ssl_client_hello_by_lua_block", SERVERS, Arity::Block, |conf, loc| {
+        phase(conf, loc, Slot::ClientHello, Code::block)
+    }),
+    location(c"ssl_client_hello_by_lua_file", SERVERS, Arity::One, |conf, loc| {
+        phase(conf, loc, Slot::ClientHello, Code::static_file)
+    }),
+    location(c"ssl_certificate_by_lua_block", SERVERS, Arity::Block, |conf, loc| {
+        phase(conf, loc, Slot::Certificate, Code::block)
+    }),
+    location(c"ssl_certificate_by_lua_file", SERVERS, Arity::One, |conf, loc| {
+        phase(conf, loc, Slot::Certificate, Code::static_file)
+    }),
+    main(c"ssl_session_fetch_by_lua_block", Arity::Block, |conf, main| {
+        main_code(conf, main, |main| &mut main.session_fetch, Code::block)
+    }),
+    main(c"ssl_session_fetch_by_lua_file", Arity::One, |conf, main| {
+        main_code(conf, main, |main| &mut main.session_fetch, Code::static_file)
+    }),
+    main(c"ssl_session_store_by_lua_block", Arity::Block, |conf, main| {
+        main_code(conf, main, |main| &mut main.session_store, Code::block)
+    }),
+    main(c"ssl_session_store_by_lua_file", Arity::One, |conf, main| {
+        main_code(conf, main, |main| &mut main.session_store, Code::static_file)
+    }),
     main(c"exit_worker_by_lua_block", Arity::Block, |conf, main| {
         main_code(conf, main, |main| &mut main.exit_worker, Code::block)
     }),

@@ -45,6 +45,10 @@ pub struct MainConf {
     pub init_worker: Option<Rc<Code>>,
     /// `exit_worker_by_lua*`
     pub exit_worker: Option<Rc<Code>>,
+    /// `ssl_session_fetch_by_lua*`
+    pub session_fetch: Option<Rc<Code>>,
+    /// `ssl_session_store_by_lua*`
+    pub session_store: Option<Rc<Code>>,
     /// The phases of requests that run Lua.
     pub phases: Used,
     /// `rewrite_by_lua_no_postpone`

@@ -25,9 +25,13 @@ pub enum Slot {
     BodyFilter,
     /// `log_by_lua*`
     Log,
+    /// `ssl_client_hello_by_lua*`
+    ClientHello,
+    /// `ssl_certificate_by_lua*`
+    Certificate,
 }
 
-const SLOTS: usize = 7;
+const SLOTS: usize = 9;
 
 /// The Lua of each [`Slot`].
 #[derive(Default)]

@@ -32,6 +32,11 @@ function shared.check_phase(phases, level)
     error(refusal(), (level or 1) + 2)
 end
 
+-- Says whether a request runs this Lua in one of `phases`.
+function shared.in_phase(phases)
+    return C.hotlua_allowed(phases) == 1
+end
+
 -- Raises for the argument at `position` of the function at `level`. A method's object does not count.
 function shared.bad_argument(position, text, level)
     level = (level or 1) + 1

@@ -30,10 +30,11 @@ function shared.kill(thread)
     return yield(kill_tag, thread)
 end
 
--- Raises for a function that was called where no request is; `level` is as for `error`, seen from the caller. No call on
--- the way to an `error` may be a tail call (`return error(..)`): it would take away a frame that the level counts.
+-- Raises for a function that was called where no client's request is; `level` is as for `error`, seen from the caller.
+-- No call on the way to an `error` may be a tail call (`return error(..)`): it would take away a frame that the level
+-- counts.
 function shared.no_request(level)
-    error("no request found", (level or 1) + 1)
+    error(prim.is_fake() and "API disabled in the current context" or "no request found", (level or 1) + 1)
 end
 
 -- Fields of ngx that are computed: by name, a function that answers `ngx.NAME`, and one that is given what is assigned.

@@ -130,19 +130,24 @@ impl Phase {
 
 /// A worker's one thread reads and writes it; it is atomic only so that no `unsafe` is needed.
 static REQUEST: AtomicPtr<ngx_http_request_t> = AtomicPtr::new(ptr::null_mut());
+/// The same, but null for a fake request.
+static CLIENT: AtomicPtr<ngx_http_request_t> = AtomicPtr::new(ptr::null_mut());
 static PHASE: AtomicU32 = AtomicU32::new(0);
 
 /// While it lives its request and phase are the current ones; when dropped those before are again.
 pub struct Scope<'r> {
     request: *mut ngx_http_request_t,
+    client: *mut ngx_http_request_t,
     phase: u32,
     entered: PhantomData<&'r Request>,
 }
 
 /// Makes a request and phase the current ones. Scopes nest: a filter's Lua runs inside a handler's.
 pub fn enter(request: Option<&Request>, phase: Phase) -> Scope<'_> {
+    let client = request.filter(|request| !request.is_fake()).map_or(ptr::null_mut(), Request::as_ptr);
     let request = request.map_or(ptr::null_mut(), Request::as_ptr);
     Scope {
+        client: CLIENT.swap(client, Ordering::Relaxed),
         request: REQUEST.swap(request, Ordering::Relaxed),
         phase: PHASE.swap(phase.0, Ordering::Relaxed),
         entered: PhantomData,
@@ -152,14 +157,26 @@ pub fn enter(request: Option<&Request>, phase: Phase) -> Scope<'_> {
 impl Drop for Scope<'_> {
     fn drop(&mut self) {
         REQUEST.store(self.request, Ordering::Relaxed);
+        CLIENT.store(self.client, Ordering::Relaxed);
         PHASE.store(self.phase, Ordering::Relaxed);
     }
 }
 
-/// Calls `call` with the current request; none where the Lua that runs belongs to no request.
+/// Calls `call` with the current request of a client; none where the Lua that runs belongs to none.
 #[inline]
 pub fn current<T>(call: impl FnOnce(&Request) -> T) -> Option<T> {
-    let request = REQUEST.load(Ordering::Relaxed);
+    with(&CLIENT, call)
+}
+
+/// As [`current`], but with fake requests too: for what asks nothing of a client.
+#[inline]
+pub fn current_or_fake<T>(call: impl FnOnce(&Request) -> T) -> Option<T> {
+    with(&REQUEST, call)
+}
+
+#[inline]
+fn with<T>(request: &AtomicPtr<ngx_http_request_t>, call: impl FnOnce(&Request) -> T) -> Option<T> {
+    let request = request.load(Ordering::Relaxed);
     if request.is_null() {
         return None;
     }

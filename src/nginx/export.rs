@@ -21,6 +21,7 @@ use super::log::{Level, Log, log_cycle, while_installing};
 use super::process::{while_configuring, worker_count_of};
 use super::set_variable::{Compute, register_set};
 use super::shared_memory;
+use super::tls::{TlsHandler, register_tls};
 
 /// The configuration structures of the module and the directives that fill them.
 pub trait Configuration: Sized + 'static {
@@ -47,6 +48,8 @@ pub trait Lifecycle: 'static {
     const SET: Compute;
     /// What chooses the peers of the upstreams that [`Conf::set_balancer`] was called for.
     const BALANCE: Balance;
+    /// What runs at each [`super::TlsHook`] that [`Conf::hook_tls`] was called for.
+    const TLS: TlsHandler;
     /// The nginx variables that it defines.
     const VARIABLES: &'static [Variable];
 
@@ -136,6 +139,7 @@ impl<L: Lifecycle> Glue<L> {
         register(L::HANDLERS, L::BODY_FILTER);
         register_set(L::SET);
         register_balance(L::BALANCE);
+        register_tls(L::TLS);
     }
 
     /// Defines the variables, so that directives may name them; called by the statics' own `preconfiguration`.

@@ -80,6 +80,25 @@ impl State {
         self.driver.replace(Some(driver));
     }
 
+    /// Drops what the driver keeps: the Lua that waits will not go on.
+    pub fn drop_driver(&self) {
+        self.driver.take();
+    }
+
+    /// Lets go of all but `ngx.ctx`, for a request whose Lua has ended but whose table others inherit. False where there
+    /// is no such table, or it would not outlive the pin.
+    pub(super) fn keep_context(&self) -> bool {
+        let lasts = self.pin.borrow().as_ref().is_none_or(|pin| pin.number().is_some());
+        if self.lua_context.get() == 0 || !lasts {
+            return false;
+        }
+        self.driver.take();
+        if let Some(pinned) = self.pin.take() {
+            pinned.unpinned();
+        }
+        true
+    }
+
     /// What the request is pinned to for all of its life; none before its first Lua.
     pub fn pinned(&self) -> Option<Rc<dyn Any>> {
         self.pin.borrow().clone().map(|pinned| pinned as Rc<dyn Any>)

@@ -13,6 +13,7 @@ mod run;
 mod runtime;
 mod sandboxed;
 mod set;
+mod tls;
 mod trim;
 mod variables;
 
@@ -45,4 +46,5 @@ pub use log::log;
 pub use runtime::Runtime;
 pub use sandboxed::sandboxed;
 pub use set::set;
+pub use tls::tls;
 pub use variables::VARIABLES;
