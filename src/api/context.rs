@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use mlua::{Lua, Table};
 
-use crate::nginx::{Level, Log, current_or_fake};
+use crate::nginx::{Level, Log, Request, current_or_fake};
 use crate::vm::Family;
 
 pub(super) const FAMILY: Family = Family { name: "context", install, lua: include_str!("../lua/context.lua") };
@@ -38,22 +38,25 @@ impl Drop for Slot {
 fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     let contexts = Rc::new(Contexts { tables: lua.create_table()?, free: RefCell::default() });
     prim.raw_set("contexts", &contexts.tables)?;
-    let set = lua.create_function(move |_, table: Table| {
-        let slot = current_or_fake(|request| {
-            let state = request.state_or_new()?;
-            if state.lua_context.get() == 0 {
-                let next = contexts.tables.raw_len() as u32 + 1;
-                let number = contexts.free.borrow_mut().pop().unwrap_or(next);
-                state.lua_context.set(number);
-                state.keep(Slot { contexts: Rc::clone(&contexts), number });
-            }
-            Some(state.lua_context.get())
-        });
-        match slot.flatten() {
-            Some(number) => contexts.tables.raw_set(number, table).map(|()| true),
+    lua.set_app_data(contexts);
+    let set =
+        lua.create_function(|lua, table: Table| match current_or_fake(|request| set_context(lua, request, table)) {
+            Some(set) => set,
             None => Ok(false),
-        }
-    })?;
+        })?;
     prim.raw_set("set", set)?;
     prim.raw_set("inherited", lua.create_function(|_, ()| Ok(current_or_fake(|request| request.inherited_context())))?)
+}
+
+/// Makes `table` a request's `ngx.ctx`. False where memory ran out.
+pub(super) fn set_context(lua: &Lua, request: &Request, table: Table) -> mlua::Result<bool> {
+    let contexts = lua.app_data_ref::<Rc<Contexts>>().map(|contexts| Rc::clone(&contexts));
+    let (Some(contexts), Some(state)) = (contexts, request.state_or_new()) else { return Ok(false) };
+    if state.lua_context.get() == 0 {
+        let next = contexts.tables.raw_len() as u32 + 1;
+        let number = contexts.free.borrow_mut().pop().unwrap_or(next);
+        state.lua_context.set(number);
+        state.keep(Slot { contexts: Rc::clone(&contexts), number });
+    }
+    contexts.tables.raw_set(state.lua_context.get(), table).map(|()| true)
 }

@@ -13,7 +13,9 @@ mod coroutine;
 mod errlog;
 mod ffi;
 mod header;
+mod location;
 mod log;
+mod ndk;
 mod ocsp;
 mod on_abort;
 mod output;
@@ -67,6 +69,8 @@ pub const FAMILIES: &[Family] = &[
     status::FAMILY,
     request_header::FAMILY,
     redirect::FAMILY,
+    location::FAMILY,
+    ndk::FAMILY,
     regex::FAMILY,
     split::FAMILY,
     shared_dict::FAMILY,

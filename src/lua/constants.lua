@@ -96,8 +96,8 @@ ngx.config = {
     nginx_configure = function() return configure end,
 }
 
--- Statuses that end the connection, whatever was sent.
-local closes = { [ngx.HTTP_REQUEST_TIMEOUT] = true, [ngx.HTTP_CLOSE] = true, [499] = true }
+-- These close the connection, whatever still runs.
+local CLOSES = { [ngx.ERROR] = true, [ngx.HTTP_REQUEST_TIMEOUT] = true, [ngx.HTTP_CLOSE] = true, [499] = true }
 
 function ngx.exit(status)
     if type(status) ~= "number" then shared.bad_type(1, "number", status) end
@@ -106,9 +106,10 @@ function ngx.exit(status)
     if status == ngx.AGAIN or status == ngx.DONE then
         error("bad argument to 'ngx.exit': does not accept NGX_AGAIN or NGX_DONE", 2)
     end
+    if not CLOSES[status] then shared.check_pending() end
     if status >= ngx.HTTP_OK then
         local sent = prim.set_status(status)
-        if sent and status >= ngx.HTTP_SPECIAL_RESPONSE and status ~= sent and not closes[status] then
+        if sent and status >= ngx.HTTP_SPECIAL_RESPONSE and status ~= sent and not CLOSES[status] then
             shared.log(ngx.ERR, "attempt to set status " .. status ..
                 " via ngx.exit after sending out the response status " .. sent)
         end

@@ -27,6 +27,7 @@ function ngx.exec(uri, args, ...)
         uri = sub(uri, 1, mark - 1)
         args = own ~= "" and args ~= "" and own .. "&" .. args or own .. args
     end
+    shared.check_pending()
     local refused = prim.exec(uri, args)
     if refused then error(refused, 2) end
     return shared.exit(ngx.DONE)
@@ -54,6 +55,7 @@ function ngx.redirect(uri, status)
     if at then
         error(format('unsafe byte "0x%02x" in redirect uri "%s"', byte(uri, at), gsub(uri, '[%c"\\\127-\255]', escaped)), 2)
     end
+    shared.check_pending()
     if prim.output_begun() then error("attempt to call ngx.redirect after sending out the headers", 2) end
     ngx.header.Location = uri
     return shared.exit(status)

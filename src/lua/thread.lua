@@ -85,6 +85,7 @@ function ngx.thread.kill(co)
     if not thread then return nil, err end
     if thread.gone then return nil, "already waited or killed" end
     if thread.ended then return nil, "already terminated" end
+    if shared.is_capturing(co) then return nil, "pending subrequests" end
     thread.gone = true
     shared.kill(co)
     return 1

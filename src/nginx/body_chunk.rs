@@ -172,7 +172,7 @@ unsafe fn set_last(buffer: *mut ngx_buf_t, request: &Request, last: bool) {
 }
 
 /// The part of a buffer that is in memory.
-fn memory(buffer: &ngx_buf_t) -> &[u8] {
+pub(super) fn memory(buffer: &ngx_buf_t) -> &[u8] {
     let in_memory = buffer.temporary() != 0 || buffer.memory() != 0 || buffer.mmap() != 0;
     if !in_memory || buffer.pos >= buffer.last {
         return &[];

@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use ngx::ffi::*;
 
 use super::balancer::{Balance, Balanced, register_balance};
-use super::capture::{attach_cycle, attach_log};
 use super::conf::Conf;
 use super::define::Variable;
 use super::directive::Directive;
 use super::entry::{BodyFilter, HOOKS, Handler, register};
 use super::log::{Level, Log, log_cycle, while_installing};
+use super::log_capture::{attach_cycle, attach_log};
 use super::process::{while_configuring, worker_count_of};
 use super::set_variable::{Compute, register_set};
 use super::shared_memory;

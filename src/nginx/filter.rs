@@ -6,6 +6,7 @@ use ngx::core::Status;
 use ngx::ffi::*;
 
 use super::body_chunk::BodyChunk;
+use super::capture::Capture;
 use super::entry::{Hook, run, run_body_filter};
 use super::export::module;
 use super::request::Request;
@@ -34,12 +35,22 @@ pub(super) fn install() {
     }
 }
 
+/// Hands a header to the filters that come after, or to what captures the subrequest.
 fn next_header(r: *mut ngx_http_request_t) -> ngx_int_t {
+    // SAFETY: who calls has a live request.
+    if Capture::takes_header(unsafe { Request::from_ptr(r) }) {
+        return NGX_OK as _;
+    }
     // SAFETY: what `install` has stored; the core's own filters end the chain, so there is always one.
     unsafe { std::mem::transmute::<usize, HeaderFilter>(NEXT_HEADER.load(Ordering::Relaxed))(r) }
 }
 
+/// Hands a part of a body to the filters that come after, or to what captures the subrequest.
 pub(super) fn next_body(r: *mut ngx_http_request_t, chain: *mut ngx_chain_t) -> ngx_int_t {
+    // SAFETY: who calls has a live request and null or a valid chain.
+    if unsafe { Capture::takes_body(Request::from_ptr(r), chain) } {
+        return NGX_OK as _;
+    }
     // SAFETY: as in `next_header`.
     unsafe { std::mem::transmute::<usize, BodyFilter>(NEXT_BODY.load(Ordering::Relaxed))(r, chain) }
 }

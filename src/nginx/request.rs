@@ -10,6 +10,7 @@ use super::event::Posted;
 use super::export::{Configuration, ctx_index, is_installed};
 use super::flush::write_event;
 use super::log::{Level, Log};
+use super::running::{forward_reading, forward_writing};
 use super::value::bytes;
 
 /// nginx's number of HTTP/0.9, which is also what such a request has for a status.
@@ -255,8 +256,19 @@ impl Request {
     /// An event that calls back with this request. Its owner must end with the request: [`super::State`] does.
     pub fn posted(&self, call: impl Fn(&Self) + 'static) -> Posted {
         let r = self.as_ptr();
-        // SAFETY: the event is dropped, and so taken from nginx, before the request is freed.
-        Posted::new(move || call(unsafe { Self::from_ptr(r) }))
+        Posted::new(move || {
+            // SAFETY: the event is dropped, and so taken from nginx, before the request is freed. The call may end
+            // the request; its connection says whether that is so. Its log shows the request that runs.
+            unsafe {
+                let connection = (*r).connection;
+                if let Some(shown) = (*(*connection).log).data.cast::<ngx_http_log_ctx_t>().as_mut() {
+                    shown.current_request = r;
+                }
+                call(Self::from_ptr(r));
+                // Subrequests that were started run now.
+                ngx_http_run_posted_requests(connection);
+            }
+        })
     }
 
     /// Prepares a request that waits for its connection's events: what was output is sent on, and what the client sends
@@ -273,16 +285,18 @@ impl Request {
 
     fn set_event_handlers(&self, read: unsafe extern "C" fn(*mut ngx_http_request_t)) {
         let reads_body = self.state().is_some_and(|state| state.body_read.is_pending());
+        let forwards = self.running_subrequests() > 0;
+        let blocks = std::ptr::fn_addr_eq(read, BLOCK);
         // SAFETY: handlers for a request that waits for something else. A body that is read or thrown away has its own.
         unsafe {
             let r = self.as_ptr();
             if !reads_body && (*r).discard_body() == 0 {
-                (*r).read_event_handler = Some(read);
-                if !std::ptr::fn_addr_eq(read, BLOCK) {
+                (*r).read_event_handler = Some(if forwards && blocks { forward_reading } else { read });
+                if !blocks {
                     self.look_at_client();
                 }
             }
-            (*r).write_event_handler = Some(write_event);
+            (*r).write_event_handler = Some(if forwards { forward_writing } else { write_event });
         }
     }
 

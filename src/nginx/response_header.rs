@@ -4,6 +4,7 @@ use std::ptr;
 
 use ngx::ffi::*;
 
+use super::capture::CapturedHeader;
 use super::header_list::{HeaderChange, Headers};
 use super::header_text::Name;
 use super::request::Request;
@@ -162,6 +163,33 @@ impl Request {
                     each(self.entry_name(entry, raw), bytes(&(*entry).value));
                 }
             }
+        }
+    }
+
+    /// Passes name, as it will be written, and value of each header to `each` that a capture shows: what Lua, the
+    /// handler or the server it asked has said, and nothing of the connection.
+    pub(super) fn captured_headers(&self, mut each: impl FnMut(&[u8], CapturedHeader)) {
+        let mut text = |name: &[u8], value: &[u8]| each(name, CapturedHeader::Text(value.to_vec()));
+        for entry in self.headers_out().entries() {
+            // SAFETY: an entry of the live list; its texts lie in a pool that outlives the call.
+            unsafe {
+                if (*entry).hash != 0 {
+                    text(bytes(&(*entry).key), bytes(&(*entry).value));
+                }
+            }
+        }
+        if let Some(value) = self.content_type() {
+            text(b"Content-Type", value);
+        }
+        if self.slot_is_empty(Slot::LastModified)
+            && let Some(value) = self.implied_time()
+        {
+            text(b"Last-Modified", value);
+        }
+        // SAFETY: a live request.
+        let length = unsafe { (*self.as_ptr()).headers_out.content_length_n };
+        if self.slot_is_empty(Slot::ContentLength) && length >= 0 {
+            each(b"Content-Length", CapturedHeader::Length(length));
         }
     }
 

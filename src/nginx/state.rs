@@ -18,6 +18,7 @@ use super::export::ctx_index;
 use super::flush::Flushes;
 use super::output_buffer::Output;
 use super::request::Request;
+use super::running::Running;
 use super::settings::Settings;
 
 /// What requests are pinned to; it is told of each.
@@ -64,6 +65,8 @@ pub struct State {
     pub(super) attempts: Cell<*mut Attempts>,
     /// A body filter's Lua has seen, or said, that the body ends: what follows is dropped.
     pub body_ended: Cell<bool>,
+    /// Its captured subrequests that have not ended.
+    pub(super) running: Rc<Running>,
     driver: RefCell<Option<Box<dyn Any>>>,
     pin: RefCell<Option<Rc<dyn Pinnable>>>,
     kept: RefCell<Vec<Box<dyn Any>>>,
@@ -112,6 +115,14 @@ impl State {
         }
     }
 
+    /// Pins the request to what another one is pinned to for itself, if anything.
+    pub fn pin_as(&self, other: &Self) {
+        let pin = other.pin.borrow().clone();
+        if let Some(to) = pin {
+            self.pin(to);
+        }
+    }
+
     /// Keeps a value until the request ends or is redirected internally.
     pub fn keep(&self, value: impl Any) {
         self.kept.borrow_mut().push(Box::new(value));
@@ -151,7 +162,9 @@ impl Request {
         // SAFETY: the request and its pool are valid; the memory of the cleanup is as large as what is written.
         unsafe {
             let slot = (*r).ctx.add(ctx_index());
-            if let Some(state) = self.state_in_pool() {
+            if self.may_have_lost_state()
+                && let Some(state) = self.state_in_pool()
+            {
                 *slot = ptr::from_ref(state).cast_mut().cast();
                 state.redirected();
                 return Some(state);
@@ -179,6 +192,7 @@ impl Request {
                 body_chunk: Cell::new(ptr::null_mut()),
                 attempts: Cell::new(ptr::null_mut()),
                 body_ended: Cell::default(),
+                running: Rc::default(),
                 driver: RefCell::default(),
                 pin: RefCell::default(),
                 kept: RefCell::default(),
@@ -187,6 +201,16 @@ impl Request {
             *slot = (*cleanup).data;
         }
         self.state()
+    }
+
+    /// Says whether nginx may have emptied `r->ctx`: by an internal redirect or for the page of a filter that has
+    /// refused a header. A look into a pool takes time by the number of subrequests.
+    fn may_have_lost_state(&self) -> bool {
+        // SAFETY: a live request. It begins with one change of its path more than it may have, and each takes one.
+        unsafe {
+            let r = self.as_ptr();
+            (*r).uri_changes() <= NGX_HTTP_MAX_URI_CHANGES || (*r).filter_finalize() != 0
+        }
     }
 
     /// The state of this request that the pool holds, whether or not an internal redirect has emptied `r->ctx`.

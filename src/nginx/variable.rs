@@ -67,21 +67,10 @@ impl Request {
 
     /// Changes a variable that the configuration defines; None makes it not found.
     pub fn set_variable(&self, name: &[u8], text: Option<&[u8]>) -> Result<(), VariableError> {
-        let mut buffer = Lowered::default();
-        let (lowered, hash) = buffer.lower(name);
-        // SAFETY: the hash lives as long as the cycle; values that nginx keeps lie in the request's pool.
+        let variable = self.changeable(name)?;
+        // SAFETY: values that nginx keeps lie in the request's pool; an indexed variable has its place.
         unsafe {
             let r = self.as_ptr();
-            let main = (*(*r).main_conf.add(ngx_http_core_module.ctx_index)).cast::<ngx_http_core_main_conf_t>();
-            let found = ngx_hash_find(&raw mut (*main).variables_hash, hash, lowered.as_mut_ptr(), lowered.len());
-            let variable = found.cast::<ngx_http_variable_t>().as_ref().ok_or(VariableError::Undefined)?;
-            if variable.flags & NGX_HTTP_VAR_CHANGEABLE as ngx_uint_t == 0 {
-                return Err(VariableError::ReadOnly);
-            }
-            let indexed = variable.flags & NGX_HTTP_VAR_INDEXED as ngx_uint_t != 0;
-            if variable.set_handler.is_none() && !indexed {
-                return Err(VariableError::ReadOnly);
-            }
             let mut value: ngx_http_variable_value_t = std::mem::zeroed();
             match text {
                 Some(text) => {
@@ -99,6 +88,26 @@ impl Request {
             }
             Ok(())
         }
+    }
+
+    /// Says whether [`Request::set_variable`] can change a variable.
+    pub fn check_variable(&self, name: &[u8]) -> Result<(), VariableError> {
+        self.changeable(name).map(|_| ())
+    }
+
+    fn changeable(&self, name: &[u8]) -> Result<&ngx_http_variable_t, VariableError> {
+        let mut buffer = Lowered::default();
+        let (lowered, hash) = buffer.lower(name);
+        // SAFETY: the hash lives as long as the cycle.
+        let variable = unsafe {
+            let r = self.as_ptr();
+            let main = (*(*r).main_conf.add(ngx_http_core_module.ctx_index)).cast::<ngx_http_core_main_conf_t>();
+            let found = ngx_hash_find(&raw mut (*main).variables_hash, hash, lowered.as_mut_ptr(), lowered.len());
+            found.cast::<ngx_http_variable_t>().as_ref().ok_or(VariableError::Undefined)?
+        };
+        let has = |flag: u32| variable.flags & flag as ngx_uint_t != 0;
+        let stored = variable.set_handler.is_some() || has(NGX_HTTP_VAR_INDEXED);
+        if has(NGX_HTTP_VAR_CHANGEABLE) && stored { Ok(variable) } else { Err(VariableError::ReadOnly) }
     }
 
     /// Copies text into the request's pool. None where memory ran out.

@@ -10,6 +10,10 @@ use super::{Phase, driver};
 /// The first status that nginx answers by a page of its own or a redirect.
 const SPECIAL_RESPONSE: i64 = 300;
 const NO_CONTENT: i64 = 204;
+/// Those that close the connection, also in the middle of a response.
+const REQUEST_TIME_OUT: i64 = 408;
+const CLOSE: i64 = 444;
+const CLIENT_CLOSED_REQUEST: i64 = 499;
 
 static CONTENT: Phase = Phase {
     bit: nginx::Phase::CONTENT,
@@ -41,8 +45,10 @@ pub(super) fn returned(request: &Request) -> Status {
 pub(super) fn exited(request: &Request, status: i64) -> Status {
     match status {
         0 => returned(request),
-        // The client has gone, or is to be left without another word.
-        408 | 444 | 499 => Status(status as isize),
+        REQUEST_TIME_OUT | CLOSE | CLIENT_CLOSED_REQUEST => {
+            request.drop_gathered();
+            Status(status as isize)
+        }
         _ if (request.output_begun() || request.output_gathers()) && status >= 0 => returned(request),
         200..SPECIAL_RESPONSE if status != NO_CONTENT => returned(request),
         // No status that HTTP has an answer for: the connection is closed, as upstream does.

@@ -292,7 +292,8 @@ fn woken(request: &Request) {
 /// The end of Lua that raised in the entry thread: the other threads end with it.
 pub(super) fn abort(request: &Request, failure: &Failure) -> Status {
     log_aborted(request, "entry", failure);
-    if request.output_begun() {
+    // An error ends the subrequests that still run too; a page would leave them the connection until they end.
+    if request.output_begun() || request.running_subrequests() > 0 {
         return Status::NGX_ERROR;
     }
     request.drop_gathered();
