@@ -116,7 +116,6 @@ unsafe extern "C" fn hotlua_dict_get(
 
 /// Stores a value, or removes it where `kind` is 0. `when`: 0 always, 1 where it is not there, 2 where it is. Answers 0,
 /// `EXISTS`, `NOT_FOUND` or `NO_MEMORY`.
-#[expect(clippy::too_many_arguments, reason = "what stands in a structure costs Lua more")]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn hotlua_dict_store(
     dict: NonNull<c_void>,
@@ -146,7 +145,6 @@ unsafe extern "C" fn hotlua_dict_store(
 
 /// Adds `by` to a number, which begins with `init` for `ttl` milliseconds where `has_init` is set, and reads the sum.
 /// Answers 0, `NOT_FOUND`, `NOT_NUMBER` or `NO_MEMORY`.
-#[expect(clippy::too_many_arguments, reason = "what stands in a structure costs Lua more")]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn hotlua_dict_incr(
     dict: NonNull<c_void>,
@@ -166,7 +164,6 @@ unsafe extern "C" fn hotlua_dict_incr(
 }
 
 /// Adds a value to a list. Answers how many it has, `NOT_LIST`, `NO_MEMORY` or `NO_MEMORY_FOR_LIST`.
-#[expect(clippy::too_many_arguments, reason = "what stands in a structure costs Lua more")]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn hotlua_dict_push(
     dict: NonNull<c_void>,

@@ -59,7 +59,7 @@ impl Conf {
         // of the block, and ours as `Glue::create` made it.
         let (balanced, upstream) = unsafe {
             let http = (*self.as_ptr()).ctx.cast::<ngx_http_conf_ctx_t>();
-            let upstream = *(*http).srv_conf.add((*(&raw const ngx_http_upstream_module)).ctx_index);
+            let upstream = *(*http).srv_conf.add(ngx_http_upstream_module.ctx_index);
             (
                 &*(*(*http).srv_conf.add(ctx_index())).cast::<Balanced>(),
                 &mut *upstream.cast::<ngx_http_upstream_srv_conf_t>(),

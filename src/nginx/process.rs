@@ -61,7 +61,8 @@ pub fn worker_pids() -> Vec<i32> {
     // SAFETY: plain variables of nginx, which only this thread writes; slots up to the last are initialised. A
     // process's own slot is filled in its master only.
     unsafe {
-        let (slots, own) = (&*(&raw const ngx_processes), ngx_process_slot as usize);
+        let slots = &raw const ngx_processes;
+        let (slots, own) = (&*slots, ngx_process_slot as usize);
         let last = usize::try_from(ngx_last_process).unwrap_or(0);
         let others = slots.iter().take(last).enumerate().filter(|(slot, other)| *slot != own && other.pid > 0);
         let mut pids: Vec<i32> = others.map(|(_, other)| other.pid).collect();

@@ -152,7 +152,7 @@ unsafe extern "C" fn compute_value(engine: *mut ngx_http_script_engine_t) {
     // SAFETY: the code's length is that of `Code`.
     engine.ip = unsafe { engine.ip.add(size_of::<Code>()) };
     let computed = catch_unwind(AssertUnwindSafe(|| COMPUTE.get()?(request, &*step.0)));
-    let Some(text) = computed.ok().flatten().and_then(|text| Some(request.copy(&text)?)) else {
+    let Some(text) = computed.ok().flatten().and_then(|text| request.copy(&text)) else {
         // A code of zero ends the script.
         static END: usize = 0;
         engine.ip = (&raw const END).cast_mut().cast();

@@ -73,7 +73,7 @@ pub(super) unsafe fn make(pool: *mut ngx_slab_pool_t, name: &[u8]) -> *mut Head 
         }
         ptr::copy_nonoverlapping(before.as_ptr(), log, before.len());
         ptr::copy_nonoverlapping(name.as_ptr(), log.add(before.len()), name.len());
-        ptr::copy_nonoverlapping(b"\"\0".as_ptr(), log.add(before.len() + name.len()), 2);
+        ptr::copy_nonoverlapping(c"\"".as_ptr().cast(), log.add(before.len() + name.len()), 2);
         let sentinel = &raw mut (*head).sentinel;
         sentinel.write_bytes(0, 1);
         (*head).tree = ngx_rbtree_t { root: sentinel, sentinel, insert: Some(insert_node) };

@@ -140,7 +140,7 @@ impl Pages {
         std::iter::from_fn(move || {
             // SAFETY: the head, or checked before it was given out.
             at = unsafe { (*at).next };
-            let inside = self.hold(at.addr(), size_of::<ngx_queue_t>()) && at.addr() % align_of::<ngx_queue_t>() == 0;
+            let inside = self.hold(at.addr(), size_of::<ngx_queue_t>()) && at.addr().is_multiple_of(align_of::<ngx_queue_t>());
             (at != head && inside).then_some(at)
         })
         .take(most)
@@ -151,7 +151,7 @@ impl Pages {
     /// # Safety
     /// The zone is mapped.
     unsafe fn entry(&self, entry: *mut Entry) -> Option<Saved> {
-        if !self.hold(entry.addr(), Entry::size(0, 0)) || entry.addr() % align_of::<Entry>() != 0 {
+        if !self.hold(entry.addr(), Entry::size(0, 0)) || !entry.addr().is_multiple_of(align_of::<Entry>()) {
             return None;
         }
         // SAFETY: what is read lies inside of the pool, where any bytes may be read.

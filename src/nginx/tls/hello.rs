@@ -46,7 +46,7 @@ pub(super) unsafe fn offers_tls_1_3(ssl: *mut SSL) -> bool {
     // SAFETY: by this function's contract.
     unsafe {
         let newest = SSL_ctrl(ssl, SSL_CTRL_GET_MAX_PROTO_VERSION as c_int, 0, std::ptr::null_mut());
-        let server = SSL_get_options(ssl) & u64::from(openssl_sys::SSL_OP_NO_TLSv1_3) == 0
+        let server = SSL_get_options(ssl) & openssl_sys::SSL_OP_NO_TLSv1_3 == 0
             && (newest == 0 || newest >= i64::from(TLS1_3_VERSION));
         let versions = extension(ssl, SUPPORTED_VERSIONS).and_then(supported_versions);
         server && versions.is_some_and(|mut versions| versions.any(|version| version == TLS_1_3))

@@ -64,7 +64,7 @@ pub(super) unsafe fn wanted_session(ssl: *mut SSL) -> Option<Vec<u8>> {
     // SAFETY: by this function's contract.
     unsafe {
         let options = SSL_get_options(ssl);
-        let tickets = options & u64::from(openssl_sys::SSL_OP_NO_TICKET) == 0;
+        let tickets = options & openssl_sys::SSL_OP_NO_TICKET == 0;
         if offers_tls_1_3(ssl) {
             // With early data OpenSSL takes no tickets, so that none can be replayed.
             let early = SSL_get_max_early_data(ssl) > 0 && options & NO_ANTI_REPLAY == 0;
