@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use ngx::ffi::*;
 
-use super::unbound;
+use crate::nginx::unbound;
 
 /// The length of an MD5 digest.
 pub const MD5_LENGTH: usize = 16;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use ngx::ffi::ngx_http_request_t;
 
-use super::request::Request;
+use crate::nginx::request::Request;
 
 /// A phase in which Lua runs, as one bit, so that a call can name the several in which it is allowed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

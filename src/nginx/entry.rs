@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 use ngx::core::Status;
 use ngx::ffi::*;
 
-use super::body_chunk::BodyChunk;
-use super::conf::Conf;
-use super::log::{Level, Log};
-use super::request::Request;
+use crate::nginx::conf::Conf;
+use crate::nginx::log::{Level, Log};
+use crate::nginx::request::Request;
+use crate::nginx::response::body_chunk::BodyChunk;
 
 /// Handles a request. `Status::NGX_DONE`: it is held and will be finalized later; anything else ends it.
 pub type Handler = fn(&Request) -> Status;

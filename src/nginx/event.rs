@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ngx::ffi::*;
 
-use super::log::{Level, log_cycle};
+use crate::nginx::log::{Level, log_cycle};
 
 /// An nginx event and what it calls. It is boxed, because nginx keeps its address while it is armed.
 struct Event {

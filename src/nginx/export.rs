@@ -11,17 +11,17 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use ngx::ffi::*;
 
-use super::balancer::{Balance, Balanced, register_balance};
-use super::conf::Conf;
-use super::define::Variable;
-use super::directive::Directive;
-use super::entry::{BodyFilter, HOOKS, Handler, register};
-use super::log::{Level, Log, log_cycle, while_installing};
-use super::log_capture::{attach_cycle, attach_log};
-use super::process::{while_configuring, worker_count_of};
-use super::set_variable::{Compute, register_set};
-use super::shared_memory;
-use super::tls::{TlsHandler, register_tls};
+use crate::nginx::conf::Conf;
+use crate::nginx::conf::define::Variable;
+use crate::nginx::conf::directive::Directive;
+use crate::nginx::conf::set_variable::{Compute, register_set};
+use crate::nginx::entry::{BodyFilter, HOOKS, Handler, register};
+use crate::nginx::log::capture::{attach_cycle, attach_log};
+use crate::nginx::log::{Level, Log, log_cycle, while_installing};
+use crate::nginx::process::{while_configuring, worker_count_of};
+use crate::nginx::shared::memory;
+use crate::nginx::tls::{TlsHandler, register_tls};
+use crate::nginx::upstream::balancer::{Balance, Balanced, register_balance};
 
 /// The configuration structures of the module and the directives that fill them.
 pub trait Configuration: Sized + 'static {
@@ -40,7 +40,7 @@ pub trait Configuration: Sized + 'static {
 pub trait Lifecycle: 'static {
     /// What it is configured by.
     type Conf: Configuration;
-    /// What runs at each [`super::Hook`], in their order.
+    /// What runs at each [`crate::nginx::Hook`], in their order.
     const HANDLERS: [Handler; HOOKS];
     /// What runs for each part of a response's body.
     const BODY_FILTER: BodyFilter;
@@ -48,7 +48,7 @@ pub trait Lifecycle: 'static {
     const SET: Compute;
     /// What chooses the peers of the upstreams that [`Conf::set_balancer`] was called for.
     const BALANCE: Balance;
-    /// What runs at each [`super::TlsHook`] that [`Conf::hook_tls`] was called for.
+    /// What runs at each [`crate::nginx::TlsHook`] that [`Conf::hook_tls`] was called for.
     const TLS: TlsHandler;
     /// The nginx variables that it defines.
     const VARIABLES: &'static [Variable];
@@ -132,7 +132,7 @@ impl<L: Lifecycle> Glue<L> {
 
     /// Keeps where nginx has put the module; called by the statics' own `preconfiguration`.
     pub fn installed(module: &ngx_module_t) {
-        shared_memory::begin();
+        memory::begin();
         CTX_INDEX.store(module.ctx_index, Ordering::Relaxed);
         let _ = CONFIGURATION.set(TypeId::of::<L::Conf>());
         MODULE.store(std::ptr::from_ref(module).cast_mut(), Ordering::Relaxed);
@@ -201,11 +201,11 @@ impl<L: Lifecycle> Glue<L> {
         // SAFETY: nginx makes the core module's configuration before it reads the first directive.
         match unsafe { while_configuring((*cf).cycle, || caught(|| L::configured(conf, main))) } {
             Ok(()) => {
-                super::filter::install();
+                crate::nginx::response::filter::install();
                 // SAFETY: `cf` is valid.
                 READ.set(unsafe { (*cf).cycle });
                 // SAFETY: the main configuration lives as long as the configuration's pool.
-                unsafe { shared_memory::when_mapped(Self::mapped, std::ptr::from_mut(main).cast()) };
+                unsafe { memory::when_mapped(Self::mapped, std::ptr::from_mut(main).cast()) };
                 NGX_OK as _
             }
             Err(text) => {

@@ -4,8 +4,8 @@ use std::ffi::{CStr, c_void};
 
 use ngx::ffi::*;
 
-use super::request::Request;
-use super::value::bytes;
+use crate::nginx::request::Request;
+use crate::nginx::value::bytes;
 
 /// Computes a variable's value of a text.
 type Compute =

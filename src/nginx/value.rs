@@ -4,8 +4,8 @@ use std::mem::MaybeUninit;
 
 use ngx::ffi::*;
 
-use super::conf::Conf;
-use super::request::Request;
+use crate::nginx::conf::Conf;
+use crate::nginx::request::Request;
 
 /// An nginx complex value: text with variables.
 pub struct ComplexValue(ngx_http_complex_value_t);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use ngx::ffi::*;
 use rustix::event::{EventfdFlags, eventfd};
 
-use super::log::{Level, log_cycle};
+use crate::nginx::log::{Level, log_cycle};
 
 /// One eventfd a worker. Any thread may wake by it.
 #[derive(Clone, Default)]

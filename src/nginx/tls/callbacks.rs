@@ -7,10 +7,10 @@ use std::sync::OnceLock;
 
 use ngx::ffi::*;
 
-use super::super::log::{Level, log_cycle};
 use super::handshake::{Handshake, Verdict};
 use super::hooks::{TlsHook, server_of, ssl_conf};
 use super::session::{Session, wanted_session};
+use crate::nginx::log::{Level, log_cycle};
 
 type Info = unsafe extern "C" fn(*const SSL, c_int, c_int);
 

@@ -6,8 +6,8 @@ use foreign_types::ForeignTypeRef;
 use ngx::ffi::*;
 use openssl::ssl::{NameType, SslRef};
 
-use super::super::request::Request;
 use super::session::Session;
+use crate::nginx::request::Request;
 
 /// The TLS connection of a request, lent for the time of a callback.
 pub struct Tls<'r> {

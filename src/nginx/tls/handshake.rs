@@ -8,14 +8,14 @@ use std::rc::Rc;
 use ngx::core::Status;
 use ngx::ffi::*;
 
-use super::super::entry::guarded;
-use super::super::event::Posted;
-use super::super::fake_request::FakeRequest;
-use super::super::log::{Level, Log};
-use super::super::request::Request;
 use super::drive::{self, Gate};
 use super::hooks::{self, TlsHook, handshake_index, server_of};
 use super::session::Session;
+use crate::nginx::entry::guarded;
+use crate::nginx::event::Posted;
+use crate::nginx::log::{Level, Log};
+use crate::nginx::request::Request;
+use crate::nginx::request::fake::FakeRequest;
 
 /// What OpenSSL is told about a hook.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -7,11 +7,11 @@ use std::sync::OnceLock;
 use ngx::core::Status;
 use ngx::ffi::*;
 
-use super::super::conf::Conf;
-use super::super::export::{Configuration, ctx_index, is_installed};
-use super::super::request::Request;
 use super::callbacks;
 use super::stapling::let_lua_staple;
+use crate::nginx::conf::Conf;
+use crate::nginx::export::{Configuration, ctx_index, is_installed};
+use crate::nginx::request::Request;
 
 /// A point of a TLS handshake at which Lua may run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

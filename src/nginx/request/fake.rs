@@ -1,0 +1,232 @@
+//! A request that no client has sent: what Lua runs for where it belongs to a TLS handshake or to nobody.
+//!
+//! It has all that the module keeps of a request: a pool, the module's state and the configuration of a server. It has
+//! no header, no body and no socket of its own.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::mem::{MaybeUninit, size_of};
+use std::ptr::{self, NonNull};
+
+use ngx::ffi::*;
+
+use crate::nginx::request::Request;
+use crate::nginx::value::bytes;
+
+/// The size of a pool's first block, and of the blocks that follow.
+const POOL_SIZE: usize = 1024;
+/// The descriptor of a connection that is none.
+const NO_SOCKET: ngx_socket_t = -1;
+/// How many headers a list of a fake request has room for at first; hardly any is ever pushed.
+const HEADERS: usize = 2;
+
+/// A fake request. Dropping it ends it as nginx ends a request: its cleanups run, then its pool is destroyed.
+pub struct FakeRequest(NonNull<Parts>);
+
+/// What nginx keeps the addresses of.
+struct Parts {
+    request: ngx_http_request_t,
+    connection: ngx_connection_t,
+    events: [ngx_event_t; 2],
+    log: ngx_log_t,
+    /// What stands behind `context:` in the log.
+    context: Cell<&'static str>,
+}
+
+impl FakeRequest {
+    /// A fake request on a connection, with the configuration of a server. None where memory ran out.
+    ///
+    /// # Safety
+    /// The connection must outlive the result; `conf` must be a context of a cycle that does.
+    pub(in crate::nginx) unsafe fn on_connection(
+        connection: *mut ngx_connection_t,
+        conf: *const ngx_http_conf_ctx_t,
+    ) -> Option<Self> {
+        // SAFETY: by this function's contract; the copy shares what the connection points to, but no descriptor.
+        unsafe {
+            let mut copy = ptr::read(connection);
+            copy.fd = NO_SOCKET;
+            Self::new(copy, (*connection).log, conf)
+        }
+    }
+
+    /// A fake request that belongs to no connection, with the configuration of a server: for timers. None where memory
+    /// ran out.
+    ///
+    /// # Safety
+    /// `conf` must be a context of a cycle that outlives the result.
+    #[allow(dead_code, reason = "timers come with the next phases")]
+    pub(in crate::nginx) unsafe fn detached(conf: *const ngx_http_conf_ctx_t) -> Option<Self> {
+        // SAFETY: all-zero is what nginx's ngx_pcalloc leaves in a connection; `ngx_cycle` has its log.
+        unsafe {
+            let mut none: ngx_connection_t = MaybeUninit::zeroed().assume_init();
+            none.fd = NO_SOCKET;
+            none.sockaddr = (&raw const NOWHERE.0).cast_mut();
+            none.socklen = size_of::<sockaddr>() as socklen_t;
+            Self::new(none, (*ngx_cycle).log, conf)
+        }
+    }
+
+    /// # Safety
+    /// As of the two above; `log` must outlive the result.
+    unsafe fn new(connection: ngx_connection_t, log: *mut ngx_log_t, conf: *const ngx_http_conf_ctx_t) -> Option<Self> {
+        // SAFETY: all-zero is what nginx's own ngx_pcalloc leaves in a request and an event.
+        let parts = unsafe {
+            Box::new(Parts {
+                request: MaybeUninit::zeroed().assume_init(),
+                connection,
+                events: MaybeUninit::zeroed().assume_init(),
+                log: ptr::read(log),
+                context: Cell::new(""),
+            })
+        };
+        let fake = Self(NonNull::from(Box::leak(parts)));
+        let parts = fake.0.as_ptr();
+        // SAFETY: the parts stay where they are until `drop`; every allocation is checked. What is not set stays zero,
+        // which to nginx is a request of which nothing is known yet.
+        unsafe {
+            (*parts).log.handler = Some(describe);
+            (*parts).log.data = parts.cast();
+            (*parts).log.action = ptr::null_mut();
+            let pool = ngx_create_pool(POOL_SIZE, &raw mut (*parts).log);
+            if pool.is_null() {
+                return None;
+            }
+            let connection = &raw mut (*parts).connection;
+            (*connection).log = &raw mut (*parts).log;
+            (*connection).pool = pool;
+            (*connection).data = (&raw mut (*parts).request).cast();
+            if (*connection).read.is_null() {
+                (*connection).read = &raw mut (*parts).events[0];
+                (*connection).write = &raw mut (*parts).events[1];
+            }
+            let r = &raw mut (*parts).request;
+            (*r).pool = pool;
+            (*r).signature = NGX_HTTP_MODULE;
+            (*r).connection = connection;
+            (*r).main = r;
+            (*r).set_count(1);
+            (*r).headers_in.content_length_n = -1;
+            (*r).headers_in.keep_alive_n = -1;
+            (*r).headers_out.content_length_n = -1;
+            (*r).headers_out.last_modified_time = -1;
+            let core = (*(*conf).main_conf.add(ngx_http_core_module.ctx_index)).cast::<ngx_http_core_main_conf_t>();
+            let variables = (*core).variables.nelts * size_of::<ngx_variable_value_t>();
+            (*r).ctx = ngx_pcalloc(pool, ngx_http_max_module * size_of::<*mut c_void>()).cast();
+            (*r).variables = ngx_pcalloc(pool, variables.max(1)).cast();
+            if (*r).ctx.is_null() || (*r).variables.is_null() {
+                return None;
+            }
+            init_list(&raw mut (*r).headers_in.headers, pool)?;
+            init_list(&raw mut (*r).headers_out.headers, pool)?;
+            init_list(&raw mut (*r).headers_out.trailers, pool)?;
+            fake.configure(conf);
+        }
+        Some(fake)
+    }
+
+    /// Gives it the configuration of a server.
+    ///
+    /// # Safety
+    /// `conf` must be a context of a cycle that outlives this request.
+    pub(in crate::nginx) unsafe fn configure(&self, conf: *const ngx_http_conf_ctx_t) {
+        // SAFETY: by this function's contract.
+        unsafe {
+            let r = &raw mut (*self.0.as_ptr()).request;
+            (*r).main_conf = (*conf).main_conf;
+            (*r).srv_conf = (*conf).srv_conf;
+            (*r).loc_conf = (*conf).loc_conf;
+        }
+    }
+
+    /// Sets what the log says that it runs: `ssl_certificate_by_lua*`.
+    pub fn set_context(&self, context: &'static str) {
+        // SAFETY: the parts live as long as this.
+        unsafe { &(*self.0.as_ptr()).context }.set(context);
+    }
+
+    /// The request.
+    pub fn request(&self) -> &Request {
+        // SAFETY: the parts live as long as this.
+        unsafe { Request::from_ptr(&raw mut (*self.0.as_ptr()).request) }
+    }
+}
+
+impl Drop for FakeRequest {
+    fn drop(&mut self) {
+        let parts = self.0.as_ptr();
+        // SAFETY: what nginx does with a request's cleanups and pool (`ngx_http_free_request`). The log that the pool
+        // writes to goes after it, with the box that `new` has leaked.
+        unsafe {
+            let r = &raw mut (*parts).request;
+            while let Some(cleanup) = (*r).cleanup.as_mut() {
+                (*r).cleanup = cleanup.next;
+                if let Some(handler) = cleanup.handler {
+                    handler(cleanup.data);
+                }
+            }
+            if !(*r).pool.is_null() {
+                ngx_destroy_pool((*r).pool);
+            }
+            drop(Box::from_raw(parts));
+        }
+    }
+}
+
+impl Request {
+    /// Says whether no client has sent it.
+    #[inline]
+    pub fn is_fake(&self) -> bool {
+        // SAFETY: a request's connection outlives it; only a fake one has no descriptor.
+        unsafe { (*(*self.as_ptr()).connection).fd == NO_SOCKET }
+    }
+}
+
+/// The address of a connection that is none: code that asks for the family finds one without an address.
+struct Nowhere(sockaddr);
+
+// SAFETY: nothing writes it.
+unsafe impl Sync for Nowhere {}
+
+static NOWHERE: Nowhere = Nowhere(sockaddr { sa_family: libc::AF_UNIX as sa_family_t, sa_data: [0; 14] });
+
+/// What `ngx_list_init` does, which is no function that could be called.
+///
+/// # Safety
+/// The list must be valid and live no longer than the pool.
+unsafe fn init_list(list: *mut ngx_list_t, pool: *mut ngx_pool_t) -> Option<()> {
+    let size = size_of::<ngx_table_elt_t>();
+    // SAFETY: by this function's contract; the allocation is checked.
+    unsafe {
+        (*list).part.elts = ngx_palloc(pool, HEADERS * size);
+        (*list).last = &raw mut (*list).part;
+        (*list).size = size;
+        (*list).nalloc = HEADERS;
+        (*list).pool = pool;
+        (!(*list).part.elts.is_null()).then_some(())
+    }
+}
+
+/// Writes what nginx appends to a line of a fake request's log: what runs, and the client where there is one.
+unsafe extern "C" fn describe(log: *mut ngx_log_t, into: *mut u_char, room: usize) -> *mut u_char {
+    // SAFETY: `new` has set the data to the parts around this log; nginx passes a buffer of that size.
+    unsafe {
+        let parts = &*(*log).data.cast::<Parts>();
+        let mut rest = std::slice::from_raw_parts_mut(into, room);
+        let mut put = |text: &[u8]| {
+            let length = text.len().min(rest.len());
+            let (now, later) = std::mem::take(&mut rest).split_at_mut(length);
+            now.copy_from_slice(&text[..length]);
+            rest = later;
+        };
+        put(b", context: ");
+        put(parts.context.get().as_bytes());
+        if let Some(listening) = parts.connection.listening.as_ref() {
+            put(b", client: ");
+            put(bytes(&parts.connection.addr_text));
+            put(b", server: ");
+            put(bytes(&listening.addr_text));
+        }
+        rest.as_mut_ptr()
+    }
+}
