@@ -12,15 +12,7 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     prim.raw_set(
         "exec",
         lua.create_function(|_, (uri, args): (LuaString, LuaString)| {
-            Ok(current(|request| {
-                if request.output_begun() {
-                    return Some("attempt to call ngx.exec after sending out response headers");
-                }
-                let Some(state) = request.state_or_new() else { return Some("no memory") };
-                state.exec.replace(Some((uri.as_bytes().to_vec(), args.as_bytes().to_vec())));
-                None
-            })
-            .flatten())
+            Ok(current(|request| request.set_exec(&uri.as_bytes(), &args.as_bytes()).err()).flatten())
         })?,
     )?;
     prim.raw_set(

@@ -46,11 +46,15 @@ pub fn plan_roots(
         let (path, given) = (&root.path, given && !root.untrusted);
         let room = if root.untrusted { for_sources(zone_size) } else { zone_size as u64 / 4 * 3 };
         let limit = if given { Weight { files: u64::MAX, bytes: u64::MAX } } else { MOST };
-        let is_whole = given || path != Path::new("/");
+        // Search paths often name directories that are not there.
+        let is_there = given || root.untrusted || path.exists();
+        let is_whole = given || path != Path::new("/") && is_there;
         let weight = if is_whole { weigh(root, &plan.roots, &limit) } else { Weight { files: 0, bytes: 0 } };
         let needed = weight.bytes + weight.files * OVERHEAD;
         let shown = path.display();
-        let why = if !is_whole {
+        let why = if !is_there {
+            None
+        } else if !is_whole {
             Some("is the whole file system".to_owned())
         } else if weight.files > limit.files || weight.bytes > limit.bytes {
             Some(format!("holds more than {} files or {} MB of Lua", MOST.files, MOST.bytes >> 20))
@@ -81,7 +85,7 @@ pub fn plan_roots(
             )),
             None => {}
         }
-        plan.roots[at].whole = why.is_none();
+        plan.roots[at].whole = is_there && why.is_none();
     }
     Ok(plan)
 }

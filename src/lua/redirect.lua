@@ -2,7 +2,7 @@
 local prim, ngx, shared = ...
 
 local error, select, tonumber, type = error, select, tonumber, type
-local byte, find, format, gsub, sub = ("").byte, ("").find, ("").format, ("").gsub, ("").sub
+local byte, find, format, gsub, match, sub = ("").byte, ("").find, ("").format, ("").gsub, ("").match, ("").sub
 local OUTPUT = shared.phases.output
 
 function ngx.exec(uri, args, ...)
@@ -21,12 +21,7 @@ function ngx.exec(uri, args, ...)
     elseif kind ~= "string" then
         shared.bad_argument(2, "string, number, or table expected, but got " .. kind)
     end
-    local mark = find(uri, "?", 1, true)
-    if mark then
-        local own = sub(uri, mark + 1)
-        uri = sub(uri, 1, mark - 1)
-        args = own ~= "" and args ~= "" and own .. "&" .. args or own .. args
-    end
+    if sub(uri, 1, 1) == "@" then uri = match(uri, "^[^?]*") end
     shared.check_pending()
     local refused = prim.exec(uri, args)
     if refused then error(refused, 2) end

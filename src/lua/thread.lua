@@ -31,10 +31,15 @@ function ngx.thread.spawn(body, ...)
         thread.failure = text .. "\nstack traceback:\ncoroutine 0:\n" .. traceback("", 2):gsub("^\nstack traceback:\n", "")
         return err
     end
-    return shared.spawn(function()
+    -- Until the new one waits for the first time, who has spawned it stands behind it.
+    local spawner = threads[thread.parent]
+    if spawner then spawner.spawns = true end
+    local co = shared.spawn(function()
         threads[running()] = thread
         return finish(thread, xpcall(body, failed, unpack(arguments, 1, count)))
     end)
+    if spawner then spawner.spawns = nil end
+    return co
 end
 
 -- The light thread that the argument at `position` is; raises unless the caller has spawned it.
@@ -97,7 +102,7 @@ function coroutine.status(co)
     if thread then
         if thread.gone then return "dead" end
         if thread.ended then return "zombie" end
-        return raw_status(co) == "normal" and "normal" or "running"
+        return (thread.spawns or raw_status(co) == "normal") and "normal" or "running"
     end
     return raw_status(co)
 end

@@ -45,6 +45,7 @@ pub use request::Request;
 pub use request::body::{Body, ReadBody};
 pub use request::body_write::BodyError;
 pub use request::client::Watch;
+pub use request::fake::FakeRequest;
 pub use request::method::METHODS;
 pub use request::state::{Pinnable, State};
 pub use request::variable::{VariableError, VariableValue};

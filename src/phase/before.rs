@@ -5,7 +5,7 @@ use ngx::core::Status;
 use crate::conf::{Confs, Slot};
 use crate::nginx::{self, Request};
 
-use super::{Phase, content, driver};
+use super::{Phase, content, driver, tell_begins};
 
 /// The first status that ends a request in such a phase, by nginx's page or by what was output.
 const HTTP_OK: i64 = 200;
@@ -25,7 +25,7 @@ const fn before(bit: nginx::Phase, returned: fn(&Request) -> Status, exited: fn(
 
 /// Runs `server_rewrite_by_lua*`.
 pub fn server_rewrite(request: &Request) -> Status {
-    run(request, Slot::ServerRewrite, &SERVER_REWRITE)
+    run(request, Slot::ServerRewrite, &SERVER_REWRITE, "server rewrite handler")
 }
 
 /// Runs `rewrite_by_lua*`.
@@ -34,27 +34,28 @@ pub fn rewrite(request: &Request) -> Status {
     if request.uri_changed() {
         return Status::NGX_DECLINED;
     }
-    run(request, Slot::Rewrite, &REWRITE)
+    run(request, Slot::Rewrite, &REWRITE, "rewrite handler")
 }
 
 /// Runs `access_by_lua*`.
 pub fn access(request: &Request) -> Status {
-    run(request, Slot::Access, &ACCESS)
+    run(request, Slot::Access, &ACCESS, "access handler")
 }
 
 /// Runs `precontent_by_lua*`.
 pub fn precontent(request: &Request) -> Status {
-    run(request, Slot::Precontent, &PRECONTENT)
+    run(request, Slot::Precontent, &PRECONTENT, "precontent handler")
 }
 
 /// `NGX_DECLINED`: nginx goes on with the next handler. `NGX_DONE`: the Lua waits, or the request has gone elsewhere.
-fn run(request: &Request, slot: Slot, phase: &'static Phase) -> Status {
+fn run(request: &Request, slot: Slot, phase: &'static Phase, name: &str) -> Status {
     let location = request.loc_conf::<Confs>();
     let Some(code) = location.phases.get(slot) else { return Status::NGX_DECLINED };
     // nginx asks again after the Lua has waited.
     if let Some(result) = request.state().and_then(|state| state.phase_result.take()) {
         return result;
     }
+    tell_begins(request, name);
     driver::start(request, code, phase, location.caches_code())
 }
 

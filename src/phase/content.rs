@@ -5,7 +5,7 @@ use ngx::core::Status;
 use crate::conf::Confs;
 use crate::nginx::{self, Request};
 
-use super::{Phase, driver};
+use super::{Phase, driver, tell_begins};
 
 /// The first status that nginx answers by a page of its own or a redirect.
 const SPECIAL_RESPONSE: i64 = 300;
@@ -28,6 +28,7 @@ static CONTENT: Phase = Phase {
 pub fn content(request: &Request) -> Status {
     let location = request.loc_conf::<Confs>();
     let Some(code) = &location.content else { return Status::NGX_DECLINED };
+    tell_begins(request, "content handler");
     driver::start(request, code, &CONTENT, location.caches_code())
 }
 

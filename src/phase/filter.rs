@@ -3,7 +3,7 @@
 use ngx::core::Status;
 
 use crate::conf::{Confs, Slot};
-use crate::nginx::{BodyChunk, Phase, Request};
+use crate::nginx::{BodyChunk, Log, Phase, Request};
 
 use super::call::call;
 
@@ -14,6 +14,7 @@ pub fn header_filter(request: &Request) -> Status {
     if request.state().is_some_and(|state| state.header_refused.get()) {
         return Status::NGX_OK;
     }
+    tell_filters(request, "header");
     let Some(()) = call(request, code, Phase::HEADER_FILTER, "header_filter_by_lua") else { return Status::NGX_ERROR };
     match request.state().and_then(|state| state.exit.take()) {
         None | Some(0) => Status::NGX_OK,
@@ -33,6 +34,7 @@ pub fn body_filter(request: &Request, chunk: &mut BodyChunk) -> Status {
         chunk.drop_all();
         return Status::NGX_OK;
     }
+    tell_filters(request, "body");
     let run = || call::<Option<i64>>(request, code, Phase::BODY_FILTER, "body_filter_by_lua");
     match request.filtering(chunk, run) {
         // What it returns ends the response, where that is an error.
@@ -45,4 +47,10 @@ pub fn body_filter(request: &Request, chunk: &mut BodyChunk) -> Status {
         state.body_ended.set(true);
     }
     Status::NGX_OK
+}
+
+/// Tells those who debug that a filter's Lua is about to run.
+fn tell_filters(request: &Request, what: &str) {
+    let uri = || String::from_utf8_lossy(request.uri());
+    Log::of(request).debug(|| format!("lua {what} filter for user lua code, uri \"{}\"", uri()));
 }

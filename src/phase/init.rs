@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::conf::{Code, MainConf, Source};
-use crate::nginx::{Phase, enter};
+use crate::nginx::{FakeRequest, Phase, enter};
 use crate::vm::{Failure, LoadError};
 
 use super::runtime::Runtime;
@@ -16,7 +16,12 @@ pub fn run_init(main: &MainConf, code: &Code, phase: Phase) -> Result<(), String
 
 fn run(main: &MainConf, code: &Code, phase: Phase) -> Result<(), String> {
     let runtime: &Runtime = main.runtime.get().and_then(|runtime| runtime.downcast_ref()).ok_or("no Lua VM")?;
-    let _scope = enter(None, phase);
+    // A configuration that is being read has no process to belong to.
+    let fake = if phase == Phase::INIT { None } else { FakeRequest::of_process() };
+    if let Some(fake) = &fake {
+        fake.set_context(phase.context());
+    }
+    let _scope = enter(fake.as_ref().map(FakeRequest::request), phase);
     let (vm, environment) = (Rc::clone(&runtime.live.vm), runtime.live.pin());
     let chunk = runtime.chunk(&vm, &environment, code, None).map_err(|error| match error {
         LoadError::Compile(failure) | LoadError::File(_, failure) => failure.to_string(),

@@ -19,7 +19,7 @@ mod variables;
 
 use ngx::core::Status;
 
-use crate::nginx::{self, Request};
+use crate::nginx::{self, Log, Request};
 
 /// What one phase does with Lua that has ended; the driver does the rest.
 struct Phase {
@@ -38,6 +38,12 @@ struct Phase {
 }
 
 pub use balancer::balance;
+/// Tells those who debug that a directive's Lua is about to run.
+fn tell_begins(request: &Request, what: &str) {
+    Log::of(request)
+        .debug(|| format!("lua {what}, uri:\"{}\" c:{}", String::from_utf8_lossy(request.uri()), request.holders()));
+}
+
 pub use before::{access, precontent, rewrite, server_rewrite};
 pub use content::content;
 pub use filter::{body_filter, header_filter};

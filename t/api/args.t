@@ -265,17 +265,17 @@ API disabled in the context of content_by_lua*
     location = /waits {
         rewrite_by_lua_block {
             ngx.sleep(0.001)
-            ngx.ctx.kept = "kept"
+            ngx.ctx.gone = "as after an internal redirect"
             ngx.req.set_uri("/next", true)
         }
     }
     location = /next {
-        content_by_lua_block { ngx.say(ngx.var.uri, "?", ngx.var.args, " ", ngx.ctx.kept) }
+        content_by_lua_block { ngx.say(ngx.var.uri, "?", ngx.var.args, " ", ngx.ctx.gone) }
     }
 --- pipelined_requests eval
 ["GET /t", "GET /waits?b=2"]
 --- response_body eval
-["/next?a=1 nil\n", "/next?b=2 kept\n"]
+["/next?a=1 nil\n", "/next?b=2 nil\n"]
 --- no_error_log
 [error]
 

@@ -32,7 +32,7 @@ __DATA__
 GET /t
 --- response_body_like chomp
 \A5 numbernumber true in init
-5 numbernumber true in init_worker
+5 numbernumber true in init_worker, context: init_worker_by_lua\*
 4 numbernumber true in the request, client: [^\n]*host: "localhost"
 0
 \z

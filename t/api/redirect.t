@@ -207,3 +207,26 @@ GET /t
 --- response_body
 begun
 attempt to call ngx.redirect after sending out the headers
+
+
+
+=== TEST 14: a path that leads out of the root
+--- config
+    location /t { content_by_lua_block { ngx.exec("/in/../../out") } }
+--- request
+GET /t
+--- error_code: 500
+--- error_log
+unsafe URI "/in/../../out" was detected
+unsafe uri
+
+
+
+=== TEST 15: a path is decoded
+--- config
+    location /t { content_by_lua_block { ngx.exec("/a%20b?x=%20") } }
+    location "/a b" { content_by_lua_block { ngx.say(ngx.var.uri, " ", ngx.var.args) } }
+--- request
+GET /t
+--- response_body
+/a b x=%20

@@ -159,3 +159,17 @@ worker nil
 --- must_die
 --- error_log
 "init_by_lua" directive is duplicate in
+
+
+
+=== TEST 10: init_worker_by_lua* and exit_worker_by_lua* have an ngx.ctx, and the log says where a line comes from
+--- http_config
+    init_worker_by_lua_block { ngx.ctx.seen = "kept" ngx.log(ngx.WARN, "worker: ", ngx.ctx.seen) }
+--- config
+    location /t { content_by_lua_block { ngx.say(tostring(ngx.ctx.seen)) } }
+--- request
+GET /t
+--- response_body
+nil
+--- error_log
+worker: kept, context: init_worker_by_lua*

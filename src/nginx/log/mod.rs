@@ -98,6 +98,13 @@ impl Log {
         (level as usize) <= limit || (level == Level::Debug && limit & NGX_LOG_DEBUG_HTTP as usize != 0)
     }
 
+    /// Writes a line for those who debug; `text` is asked for it only where it would be written.
+    pub fn debug(&self, text: impl FnOnce() -> String) {
+        if self.enabled(Level::Debug) {
+            self.write(Level::Debug, text().as_bytes());
+        }
+    }
+
     /// Writes a line, cut by nginx at 2048 bytes.
     pub fn write(&self, level: Level, text: &[u8]) {
         if !self.enabled(level) {

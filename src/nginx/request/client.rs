@@ -1,6 +1,6 @@
 //! Noticing that the client has gone while Lua waits.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use ngx::core::Status;
 use ngx::ffi::*;
@@ -14,6 +14,8 @@ type OnGone = Box<dyn FnOnce()>;
 #[derive(Default)]
 pub(in crate::nginx) struct Client {
     on_gone: RefCell<Option<OnGone>>,
+    /// It was told, and there is nothing more to notice.
+    told: Cell<bool>,
 }
 
 /// What `lua_check_client_abort` and the calls before make of [`Request::on_client_gone`].
@@ -28,6 +30,11 @@ pub enum Watch {
 }
 
 impl Client {
+    /// Says whether it was told that the client has gone.
+    pub(super) fn has_told(&self) -> bool {
+        self.told.get()
+    }
+
     /// Calls nobody.
     pub(in crate::nginx) fn forget(&self) {
         self.on_gone.take();
@@ -132,7 +139,11 @@ unsafe extern "C" fn client_event(r: *mut ngx_http_request_t) {
         return;
     }
     Log::of(request).write(Level::Info, b"client prematurely closed connection");
-    let call = request.state().and_then(|state| state.client.on_gone.take());
+    let call = request.state().and_then(|state| {
+        let call = state.client.on_gone.take();
+        state.client.told.set(call.is_some());
+        call
+    });
     match call {
         Some(call) => {
             // SAFETY: a live request. There is nothing more to notice.

@@ -50,13 +50,22 @@ impl FakeRequest {
         }
     }
 
-    /// A fake request that belongs to no connection, with the configuration of a server: for timers. None where memory
+    /// A fake request that belongs to no connection, with the configuration of the `http` block: for what runs as a
+    /// process begins and ends. None where memory ran out or there is no such block.
+    pub fn of_process() -> Option<Self> {
+        // SAFETY: `ngx_cycle` is the process's own, and its http module's slot null where there is no http block.
+        unsafe {
+            let conf = (*(*ngx_cycle).conf_ctx.add(ngx_http_module.index)).cast::<ngx_http_conf_ctx_t>();
+            if conf.is_null() { None } else { Self::detached(conf) }
+        }
+    }
+
+    /// A fake request that belongs to no connection, with the configuration of a server. None where memory
     /// ran out.
     ///
     /// # Safety
     /// `conf` must be a context of a cycle that outlives the result.
-    #[allow(dead_code, reason = "timers come with the next phases")]
-    pub(in crate::nginx) unsafe fn detached(conf: *const ngx_http_conf_ctx_t) -> Option<Self> {
+    unsafe fn detached(conf: *const ngx_http_conf_ctx_t) -> Option<Self> {
         // SAFETY: all-zero is what nginx's ngx_pcalloc leaves in a connection; `ngx_cycle` has its log.
         unsafe {
             let mut none: ngx_connection_t = MaybeUninit::zeroed().assume_init();

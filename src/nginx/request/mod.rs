@@ -137,6 +137,10 @@ impl Request {
             (*self.as_ptr()).set_uri_changed(1);
             (*self.as_ptr()).set_valid_location(0);
         }
+        // As after an internal redirect.
+        if let Some(state) = self.state() {
+            state.lua_context.set(0);
+        }
     }
 
     /// Says whether the path was changed, so that nginx will look for its location.
@@ -239,6 +243,12 @@ impl Request {
         }
     }
 
+    /// How many hold the request, nginx itself among them.
+    pub fn holders(&self) -> u32 {
+        // SAFETY: a live request has a live main request.
+        unsafe { (*(*self.as_ptr()).main).count() }
+    }
+
     /// Undoes a [`Request::hold`] that something else will not finalize.
     pub fn release(&self) {
         // SAFETY: a live request has a live main request; the caller held it.
@@ -285,7 +295,8 @@ impl Request {
     /// Prepares a request that waits for its connection's events: what was output is sent on, and what the client sends
     /// or does waits until the request goes on, unless whether it is still there is watched.
     pub fn block_events(&self) {
-        self.set_event_handlers(if self.watches_client() { WATCH } else { BLOCK });
+        let watches = self.watches_client() && !self.state().is_some_and(|state| state.client.has_told());
+        self.set_event_handlers(if watches { WATCH } else { BLOCK });
         self.await_writable();
     }
 

@@ -4,8 +4,42 @@ use ngx::core::Status;
 use ngx::ffi::*;
 
 use crate::nginx::request::Request;
+use crate::nginx::value::bytes;
 
 impl Request {
+    /// Decodes a path and splits off the arguments behind its `?`. None where it leads out of the root or memory ran out;
+    /// with `logs` nginx says so.
+    pub(in crate::nginx) fn parse_uri(&self, uri: &[u8], logs: bool) -> Option<(&[u8], &[u8])> {
+        let copy = self.copy(uri)?;
+        let mut uri = ngx_str_t { len: copy.len(), data: copy.as_ptr().cast_mut() };
+        let (mut args, mut flags) = (ngx_str_t::empty(), if logs { NGX_HTTP_LOG_UNSAFE as ngx_uint_t } else { 0 });
+        // SAFETY: a live request, and texts in its pool.
+        unsafe {
+            let rc = ngx_http_parse_unsafe_uri(self.as_ptr(), &raw mut uri, &raw mut args, &raw mut flags);
+            (rc == NGX_OK as ngx_int_t).then(|| (bytes(&uri), bytes(&args)))
+        }
+    }
+
+    /// Notes where the request is to go on once its Lua has ended: a path with arguments, or `@name`.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn set_exec(&self, uri: &[u8], args: &[u8]) -> Result<(), &'static str> {
+        if self.output_begun() {
+            return Err("attempt to call ngx.exec after sending out response headers");
+        }
+        let state = self.state_or_new().ok_or("no memory")?;
+        let target = if uri.first() == Some(&b'@') {
+            (uri.to_vec(), args.to_vec())
+        } else {
+            let (path, own) = self.parse_uri(uri, true).ok_or("unsafe uri")?;
+            let between: &[u8] = if own.is_empty() || args.is_empty() { b"" } else { b"&" };
+            (path.to_vec(), [own, between, args].concat())
+        };
+        state.exec.replace(Some(target));
+        Ok(())
+    }
+
     /// Redirects internally to a path or, with an `@` before it, to a named location. The request may be gone when it returns: its caller
     /// must return what this answers (`NGX_DONE`, or what ends the request) and not touch it again.
     pub fn exec(&self, uri: &[u8], args: &[u8]) -> Status {

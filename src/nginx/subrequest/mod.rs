@@ -13,7 +13,6 @@ use crate::nginx::request::Request;
 use crate::nginx::request::method::METHODS;
 use crate::nginx::request::variable::VariableError;
 use crate::nginx::subrequest::capture::Capture;
-use crate::nginx::value::bytes;
 
 /// The variables that a subrequest begins with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -70,17 +69,7 @@ impl Request {
     /// # Errors
     /// It cannot.
     pub fn check_subrequest(&self, what: Subrequest) -> Result<Checked<'_>, Refusal> {
-        let copy = self.copy(&what.uri).ok_or(Refusal::NotStarted)?;
-        let mut uri = ngx_str_t { len: copy.len(), data: copy.as_ptr().cast_mut() };
-        let (mut args, mut flags) = (ngx_str_t::empty(), 0);
-        // SAFETY: a live request, and texts in its pool.
-        let (uri, own_args) = unsafe {
-            let rc = ngx_http_parse_unsafe_uri(self.as_ptr(), &raw mut uri, &raw mut args, &raw mut flags);
-            if rc != NGX_OK as ngx_int_t {
-                return Err(Refusal::UnsafeUri);
-            }
-            (bytes(&uri), bytes(&args))
-        };
+        let (uri, own_args) = self.parse_uri(&what.uri, false).ok_or(Refusal::UnsafeUri)?;
         let args = match (own_args, what.args.as_slice()) {
             (own, []) => own,
             ([], more) => self.copy(more).ok_or(Refusal::NotStarted)?,
