@@ -48,6 +48,23 @@ my $nginx = HotLua::Nginx->new(
                 ngx.log(ngx.WARN, "/reads went on")
             }
         }
+        # Calls back; then, for /told/exits, ends the request.
+        location ~ ^/told/(?<name>\w+)$ {
+            lua_check_client_abort on;
+            content_by_lua_block {
+                local name = ngx.var.name
+                ngx.on_abort(function()
+                    ngx.sleep(0.001)
+                    ngx.log(ngx.WARN, ngx.var.uri, " was told")
+                    if name == "exits" then ngx.exit(499) end
+                end)
+                ngx.log(ngx.WARN, ngx.var.uri, " second: ", select(2, ngx.on_abort(function() end)))
+                ngx.log(ngx.WARN, ngx.var.uri, " began")
+                while not io.open(ngx.config.prefix() .. "marks/told_" .. name) do ngx.sleep(0.01) end
+                ngx.log(ngx.WARN, ngx.var.uri, " went on")
+                ngx.say("done")
+            }
+        }
         location = /quick { content_by_lua_block { ngx.say("quick") } }
 CONF
     files => { 'lua/waits.lua' => <<'LUA' },
@@ -138,6 +155,19 @@ subtest 'HTTP/2' => sub {
 
 subtest 'on_abort' => sub {
     is $nginx->get('/off'), "nillua_check_client_abort is off\n" x 2, 'needs lua_check_client_abort';
+    begin('/told/exits')->close;
+    $nginx->wait_for('the end of /told/exits', sub { ended('/told/exits 499') });
+    like $nginx->error_log, qr{/told/exits was told}, 'the callback has run';
+    unlike $nginx->error_log, qr{/told/exits went on}, 'and has ended the request';
+    like $nginx->error_log, qr{/told/exits second: duplicate call}, 'there is one callback';
+    begin('/told/stays')->close;
+    $nginx->wait_for('the callback', sub { $nginx->error_log =~ m{/told/stays was told} });
+    $nginx->write('marks/told_stays', '');
+    $nginx->wait_for('the Lua', sub { $nginx->error_log =~ m{/told/stays went on} });
+    pass 'where the callback does not end it the request goes on';
+    $nginx->write('marks/told_here', '');
+    is $nginx->get('/told/here'), "done\n", 'a client that stays gets its answer';
+    unlike $nginx->error_log, qr{/told/here was told}, 'without the callback';
     is $nginx->get('/wrong'), "bad argument #1 to 'on_abort' (Lua function expected)\n" x 3, 'wants a Lua function';
 };
 
