@@ -2,23 +2,46 @@
 -- has resumed it, level by level, and the driver's answer comes back the same way.
 local _, ngx, shared = ...
 
-local error, type, select = error, type, select
-local create, resume, status, yield = coroutine.create, coroutine.resume, coroutine.status, coroutine.yield
+local error, setmetatable, type = error, setmetatable, type
+local create, resume, running, status, yield =
+    coroutine.create, coroutine.resume, coroutine.running, coroutine.status, coroutine.yield
 local tags = shared.tags
 
+-- Coroutines that have yielded to the driver: the one that waits runs as users see it, those that have resumed it are
+-- normal. To Lua they are all suspended, but nobody else may resume them.
+local waits = setmetatable({}, { __mode = "k" })
+
+function coroutine.status(co)
+    return co ~= nil and waits[co] or status(co)
+end
+
+local pass
+
+local function go_on(co, own, ...)
+    waits[co] = nil
+    if own then waits[own] = nil end
+    return pass(co, resume(co, ...))
+end
+
 -- What resuming `co` has returned; where that was meant for the driver, what it returns in the end.
-local function pass(co, ok, ...)
-    if ok and tags[(...)] and status(co) == "suspended" then return pass(co, resume(co, yield(...))) end
+function pass(co, ok, ...)
+    if ok and tags[(...)] and status(co) == "suspended" then
+        local own = running()
+        if not waits[co] then waits[co] = "running" end
+        if own then waits[own] = "normal" end
+        return go_on(co, own, yield(...))
+    end
     return ok, ...
 end
 
-function coroutine.resume(co, ...)
+local function resume_suspended(co, ...)
     if type(co) == "thread" then
-        local is = status(co)
+        local is = waits[co] or status(co)
         if is ~= "suspended" then return false, "cannot resume " .. is .. " coroutine" end
     end
     return pass(co, resume(co, ...))
 end
+coroutine.resume = resume_suspended
 
 -- Called in the place of the function that wraps, so that level 2 is who calls that.
 local function unwrap(ok, ...)
@@ -33,6 +56,6 @@ function coroutine.wrap(body)
     end
     local co = create(body)
     return function(...)
-        return unwrap(pass(co, resume(co, ...)))
+        return unwrap(resume_suspended(co, ...))
     end
 end

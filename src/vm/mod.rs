@@ -16,6 +16,7 @@ mod script;
 mod slice;
 mod state;
 
+pub use crate::ffi::put_function;
 pub use compiler::Compiler;
 pub use coroutine::{Coroutine, Step, Yield};
 pub use environment::Environment;

@@ -145,3 +145,28 @@ GET /t
 X-Seen: yes
 --- response_body
 initset
+
+
+
+=== TEST 8: one that waits is running, who has resumed it is normal, and nobody else can resume them
+--- config
+    location /t {
+        content_by_lua_block {
+            local inner = coroutine.create(function() ngx.sleep(0.01) return "slept" end)
+            local outer = coroutine.create(function() return coroutine.resume(inner) end)
+            local thread = ngx.thread.spawn(function() return coroutine.resume(outer) end)
+            ngx.say(coroutine.status(inner), " ", coroutine.status(outer), " ", coroutine.status(thread))
+            ngx.say(select(2, coroutine.resume(inner)))
+            ngx.say(select(2, coroutine.resume(outer)))
+            ngx.say(ngx.thread.wait(thread))
+            ngx.say(coroutine.status(inner), " ", coroutine.status(outer))
+        }
+    }
+--- request
+GET /t
+--- response_body
+running normal normal
+cannot resume running coroutine
+cannot resume normal coroutine
+truetruetrueslept
+dead dead
