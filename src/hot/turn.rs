@@ -20,7 +20,7 @@ pub(super) fn take_turn(store: &Store, keep: usize) -> bool {
         }
         if store.exchange(Word::Publisher, holder, me) {
             if holder != 0 {
-                recover(store, keep);
+                recover(store, keep, "ended");
             }
             return true;
         }
@@ -39,12 +39,12 @@ pub(super) fn seize_turn(store: &Store, keep: usize) {
         holder
     });
     if holder != 0 {
-        recover(store, keep);
+        recover(store, keep, "gave way to nginx's reload");
     }
 }
 
-/// Cleans up after a publisher that is gone: its candidate is rejected, unless it had been activated.
-fn recover(store: &Store, keep: usize) {
+/// Cleans up after a publisher that has lost its turn, for that reason: its candidate is rejected, unless it had been activated.
+fn recover(store: &Store, keep: usize, why: &str) {
     let active = store.load(Word::Active);
     let candidate = store.load(Word::Candidate);
     store.locked(|shelf| {
@@ -72,7 +72,7 @@ fn recover(store: &Store, keep: usize) {
         }
     });
     if lost || candidate != 0 {
-        let text = format!("the publisher of candidate {candidate} ended; generation {active} is active");
+        let text = format!("the publisher of candidate {candidate} {why}; generation {active} is active");
         log_cycle(Level::Warn, text.as_bytes());
     }
     log_full(told);
