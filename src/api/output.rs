@@ -5,7 +5,7 @@ use std::rc::Rc;
 use mlua::{Lua, LuaString, Table, UserDataRef};
 
 use crate::nginx::{Flush, OutputError, Phase, Request, current, current_phase};
-use crate::vm::{Family, Operation, put_function};
+use crate::vm::{Family, Operation};
 
 pub(super) const FAMILY: Family = Family { name: "output", install, lua: include_str!("../lua/output.lua") };
 
@@ -13,7 +13,6 @@ pub(super) const FAMILY: Family = Family { name: "output", install, lua: include
 type Outcome = (Option<bool>, Option<String>);
 
 fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
-    prim.raw_set("put", put_function(lua)?)?;
     prim.raw_set(
         "print",
         lua.create_function(|_, text: LuaString| {

@@ -1,78 +1,99 @@
 //! `ngx.say` and `ngx.print`: appending to the response's buffer.
-//!
-//! A C function of Lua's own: a handler that says something once or twice runs interpreted, where a call through `ffi.C`
-//! costs ten times as much.
-
-use std::ffi::c_int;
-
-use mlua::{Function, Lua, ffi};
 
 use crate::nginx::{Append, Phase, current, current_phase};
 use crate::text::{NumberText, number_text};
 
 use super::lua_bytes;
 
-/// How many values are appended; more go the slow way.
-const MOST: usize = 8;
+/// The length of a piece that is a number.
+const NUMBER: isize = -1;
 
-/// The name of [`put`] in Lua's registry.
-const PUT: &str = "hotlua.put";
-
-/// Makes `put(newline, ...)` known to a state; the API takes it by [`put_function`].
-pub(super) fn install(lua: &Lua) -> mlua::Result<()> {
-    // SAFETY: `put` keeps to Lua's stack and raises nothing.
-    let put = unsafe { lua.create_c_function(put)? };
-    lua.set_named_registry_value(PUT, put)
+/// One argument: bytes, or with the length [`NUMBER`] a number.
+struct Piece {
+    data: *const u8,
+    length: isize,
+    /// The number's text.
+    text: Option<NumberText>,
 }
 
-/// `put(newline, ...)`: appends strings and numbers and, for `newline`, the end of the line. True: all is in the buffer.
-/// Nothing: none is, so the slow way must be gone: another type, no room, or a phase that puts nothing out.
-pub fn put_function(lua: &Lua) -> mlua::Result<Function> {
-    lua.named_registry_value(PUT)
-}
-
-unsafe extern "C-unwind" fn put(state: *mut ffi::lua_State) -> c_int {
-    let mut numbers = [const { None::<NumberText> }; MOST];
-    let mut pieces: [&[u8]; MOST + 1] = [&[]; MOST + 1];
-    // SAFETY: the state that the function was called with. Strings stay where they are while they are arguments, and
-    // none of these calls allocates or raises for strings and numbers.
-    unsafe {
-        let count = ffi::lua_gettop(state) as usize - 1;
-        if count > MOST {
-            return 0;
-        }
-        for at in 0..count {
-            let place = at as c_int + 2;
-            match ffi::lua_type(state, place) {
-                ffi::LUA_TSTRING => {
-                    let mut length = 0;
-                    let text = ffi::lua_tolstring(state, place, &raw mut length);
-                    pieces[at] = lua_bytes(text.cast(), length);
-                }
-                ffi::LUA_TNUMBER => numbers[at] = Some(number_text(ffi::lua_tonumber(state, place))),
-                _ => return 0,
-            }
-        }
-        for (piece, number) in pieces.iter_mut().zip(&numbers) {
-            if let Some(text) = number {
-                *piece = text.as_bytes();
-            }
-        }
-        if ffi::lua_toboolean(state, 1) != 0 {
-            pieces[count] = b"\n";
-        }
-        if !append(&pieces[..=count]) {
-            return 0;
-        }
-        ffi::lua_pushboolean(state, 1);
+impl Piece {
+    #[inline]
+    fn new(data: *const u8, length: isize, number: f64) -> Self {
+        Self { data, length, text: (length == NUMBER).then(|| number_text(number)) }
     }
-    1
+
+    /// # Safety
+    /// `data` must be readable for `length` bytes during the call that it was passed to.
+    #[inline]
+    unsafe fn bytes(&self) -> &[u8] {
+        match &self.text {
+            Some(text) => text.as_bytes(),
+            // SAFETY: by this function's contract.
+            None => unsafe { lua_bytes(self.data, self.length as usize) },
+        }
+    }
 }
 
-/// False: nothing is in the buffer: the header is not out, the buffer is full, or the phase does not output.
+/// 1: all is in the buffer. 0: nothing is, so the slow path must run: the header is not out, the buffer is full, or
+/// the phase does not output.
 #[inline]
-fn append(pieces: &[&[u8]]) -> bool {
-    current_phase().is_in(Phase::OUTPUT) && current(|request| request.append(pieces)) == Some(Append::Done)
+fn append(pieces: &[&[u8]]) -> i32 {
+    if !current_phase().is_in(Phase::OUTPUT) {
+        return 0;
+    }
+    i32::from(current(|request| request.append(pieces)) == Some(Append::Done))
+}
+
+#[inline]
+fn line_end(newline: i32) -> &'static [u8] {
+    if newline == 0 { b"" } else { b"\n" }
+}
+
+/// Appends one argument and, for `newline`, the end of the line.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn hotlua_put1(newline: i32, data: *const u8, length: isize, number: f64) -> i32 {
+    let piece = Piece::new(data, length, number);
+    // SAFETY: Lua passes a string of its own with its length.
+    append(&[unsafe { piece.bytes() }, line_end(newline)])
+}
+
+/// Appends two arguments.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn hotlua_put2(
+    newline: i32,
+    data1: *const u8,
+    length1: isize,
+    number1: f64,
+    data2: *const u8,
+    length2: isize,
+    number2: f64,
+) -> i32 {
+    let (first, second) = (Piece::new(data1, length1, number1), Piece::new(data2, length2, number2));
+    // SAFETY: Lua passes strings of its own with their lengths.
+    let (first, second) = unsafe { (first.bytes(), second.bytes()) };
+    append(&[first, second, line_end(newline)])
+}
+
+/// Appends three arguments.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn hotlua_put3(
+    newline: i32,
+    data1: *const u8,
+    length1: isize,
+    number1: f64,
+    data2: *const u8,
+    length2: isize,
+    number2: f64,
+    data3: *const u8,
+    length3: isize,
+    number3: f64,
+) -> i32 {
+    let first = Piece::new(data1, length1, number1);
+    let second = Piece::new(data2, length2, number2);
+    let third = Piece::new(data3, length3, number3);
+    // SAFETY: Lua passes strings of its own with their lengths.
+    let (first, second, third) = unsafe { (first.bytes(), second.bytes(), third.bytes()) };
+    append(&[first, second, third, line_end(newline)])
 }
 
 /// Writes a number's text, at most 32 bytes, and returns its length.

@@ -1,10 +1,20 @@
 -- ngx.say, ngx.print, ngx.flush, ngx.eof, ngx.send_headers.
 local prim, ngx, shared = ...
 
+local ffi = require "ffi"
+local C = ffi.C
 local select, type, pairs, error = select, type, pairs, error
 local floor, concat = math.floor, table.concat
 local null = shared.null
 local OUTPUT = shared.phases.output
+
+ffi.cdef [[
+int hotlua_put1(int newline, const char *a, ptrdiff_t a_length, double a_number);
+int hotlua_put2(int newline, const char *a, ptrdiff_t a_length, double a_number,
+    const char *b, ptrdiff_t b_length, double b_number);
+int hotlua_put3(int newline, const char *a, ptrdiff_t a_length, double a_number,
+    const char *b, ptrdiff_t b_length, double b_number, const char *c, ptrdiff_t c_length, double c_number);
+]]
 
 local flatten
 
@@ -79,17 +89,41 @@ local function output(newline, ...)
     return nil, err
 end
 
-local put = prim.put
-
-function ngx.say(...)
-    if put(true, ...) then return 1 end
-    return output(1, ...)
+-- The hot path: what fits is appended by one call, which LuaJIT compiles into a plain C call. A length of -1 says
+-- that the argument is a number. Lua's own strings are passed, so nothing is copied but into the response.
+local function writer(newline)
+    return function(...)
+        local count = select("#", ...)
+        if count == 1 then
+            local a = ...
+            local at = type(a)
+            if at == "string" then
+                if C.hotlua_put1(newline, a, #a, 0) == 1 then return 1 end
+            elseif at == "number" then
+                if C.hotlua_put1(newline, "", -1, a) == 1 then return 1 end
+            end
+        elseif count == 2 then
+            local a, b = ...
+            local al, bl, an, bn = -1, -1, 0, 0
+            local at, bt = type(a), type(b)
+            if at == "string" then al = #a elseif at == "number" then a, an = "", a else return output(newline, ...) end
+            if bt == "string" then bl = #b elseif bt == "number" then b, bn = "", b else return output(newline, ...) end
+            if C.hotlua_put2(newline, a, al, an, b, bl, bn) == 1 then return 1 end
+        elseif count == 3 then
+            local a, b, c = ...
+            local al, bl, cl, an, bn, cn = -1, -1, -1, 0, 0, 0
+            local at, bt, ct = type(a), type(b), type(c)
+            if at == "string" then al = #a elseif at == "number" then a, an = "", a else return output(newline, ...) end
+            if bt == "string" then bl = #b elseif bt == "number" then b, bn = "", b else return output(newline, ...) end
+            if ct == "string" then cl = #c elseif ct == "number" then c, cn = "", c else return output(newline, ...) end
+            if C.hotlua_put3(newline, a, al, an, b, bl, bn, c, cl, cn) == 1 then return 1 end
+        end
+        return output(newline, ...)
+    end
 end
 
-function ngx.print(...)
-    if put(false, ...) then return 1 end
-    return output(0, ...)
-end
+ngx.say = writer(1)
+ngx.print = writer(0)
 
 local function result(done, err)
     if done then return 1 end

@@ -16,7 +16,6 @@ mod script;
 mod slice;
 mod state;
 
-pub use crate::ffi::put_function;
 pub use compiler::Compiler;
 pub use coroutine::{Coroutine, Step, Yield};
 pub use environment::Environment;

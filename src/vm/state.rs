@@ -43,7 +43,7 @@ impl Vm {
 
     /// Opens a state and gives it `families`, in order.
     pub fn new(families: &[&[Family]]) -> Result<Rc<Self>, Failure> {
-        let lua = crate::ffi::open()?;
+        let lua = crate::ffi::open();
         let shared = lua.create_table()?;
         let ngx = lua.create_table()?;
         lua.globals().raw_set("ngx", &ngx)?;
