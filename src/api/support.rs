@@ -26,5 +26,6 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     prim.raw_set("exit_tag", Yield::exit_tag())?;
     prim.raw_set("spawn_tag", Yield::spawn_tag())?;
     prim.raw_set("kill_tag", Yield::kill_tag())?;
+    prim.raw_set("ended_tag", Yield::ended_tag())?;
     prim.raw_set("wait_tag", Yield::wait_tag())
 }

@@ -7,6 +7,7 @@ local error, rawset, setmetatable, yield = error, rawset, setmetatable, coroutin
 
 -- Yields that only the driver understands.
 local exit_tag, wait_tag, spawn_tag, kill_tag = prim.exit_tag, prim.wait_tag, prim.spawn_tag, prim.kill_tag
+local ended_tag = prim.ended_tag
 shared.tags = { [exit_tag] = true, [wait_tag] = true, [spawn_tag] = true, [kill_tag] = true }
 
 function shared.exit(status)
@@ -28,6 +29,11 @@ end
 
 function shared.kill(thread)
     return yield(kill_tag, thread)
+end
+
+-- Ends a light thread to the driver; whoever holds it may resume it for its results.
+function shared.ended()
+    return yield(ended_tag)
 end
 
 -- Raises for a function that was called where no client's request is; `level` is as for `error`, seen from the caller.

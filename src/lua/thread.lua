@@ -6,16 +6,22 @@ local raw_status, running, traceback = coroutine.status, coroutine.running, debu
 local raw_resume = coroutine.resume
 local WAIT = shared.phases.wait
 
--- Coroutine → what is known of the light thread that it is.
+-- Coroutine → what is known of the light thread that it is. A value must not lead to its coroutine, or the two would never be
+-- collected: so it holds neither the parent, whose stack may hold the coroutine, nor the results.
 local threads = setmetatable({}, { __mode = "k" })
+-- What is known of a light thread → the coroutine that has spawned it.
+local parents = setmetatable({}, { __mode = "kv" })
 
+-- The end of a light thread: it keeps its results on its own stack until it is resumed for them.
 local function finish(thread, ok, ...)
-    thread.ended, thread.count, thread.results = true, select("#", ...) + 1, { ok, ... }
+    thread.ended = true
     if not ok then
         local text = "lua user thread aborted: runtime error: " .. thread.failure
         shared.log(ngx.ERR, text)
     end
     if thread.waiter then prim.tell(thread.waiter) end
+    shared.ended()
+    return ok, ...
 end
 
 ngx.thread = {}
@@ -23,7 +29,8 @@ ngx.thread = {}
 function ngx.thread.spawn(body, ...)
     if type(body) ~= "function" then shared.bad_type(1, "function", body) end
     shared.check_phase(WAIT)
-    local thread = { parent = running() }
+    local thread, parent = {}, running()
+    parents[thread] = parent
     local count, arguments = select("#", ...), { ... }
     local function failed(err)
         local text = type(err) == "string" and err or type(err) == "number" and tostring(err) or "unknown reason"
@@ -32,7 +39,7 @@ function ngx.thread.spawn(body, ...)
         return err
     end
     -- Until the new one waits for the first time, who has spawned it stands behind it.
-    local spawner = threads[thread.parent]
+    local spawner = threads[parent]
     if spawner then spawner.spawns = true end
     local co = shared.spawn(function()
         threads[running()] = thread
@@ -50,37 +57,41 @@ local function child(position, co, what)
         if what == "kill" then return nil, "not user thread" end
         error("attempt to wait on a coroutine that is not a user thread", 3)
     end
-    if thread.parent ~= running() then
+    if parents[thread] ~= running() then
         if what == "kill" then return nil, "killer not parent" end
         error("only the parent coroutine can wait on the thread", 3)
     end
     return thread
 end
 
-local function results_of(thread)
-    thread.gone = true
-    return unpack(thread.results, 1, thread.count)
+local function resumed(_, ...)
+    return ...
+end
+
+local function results_of(co)
+    threads[co].gone = true
+    return resumed(raw_resume(co))
 end
 
 function ngx.thread.wait(...)
     local count = select("#", ...)
     shared.check_phase(WAIT)
     if count == 0 then error("at least one coroutine should be specified", 2) end
-    local waited = { ... }
+    local coroutines, waited = { ... }, {}
     for i = 1, count do
-        local thread = child(i, waited[i], "wait on")
+        local thread = child(i, coroutines[i], "wait on")
         if thread.gone then return nil, "already waited or killed" end
         waited[i] = thread
     end
     for i = 1, count do
-        if waited[i].ended then return results_of(waited[i]) end
+        if waited[i].ended then return results_of(coroutines[i]) end
     end
     local operation, completion = prim.signal()
     for i = 1, count do waited[i].waiter = completion end
     shared.wait(operation)
     for i = 1, count do waited[i].waiter = nil end
     for i = 1, count do
-        if waited[i].ended then return results_of(waited[i]) end
+        if waited[i].ended then return results_of(coroutines[i]) end
     end
     return nil, "killed"
 end

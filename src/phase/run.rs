@@ -174,7 +174,7 @@ impl Run {
         later: &mut VecDeque<(Id, Given)>,
     ) -> Next {
         match step {
-            Step::Done => {
+            Step::Done | Step::Yielded(Yield::Ended) => {
                 self.remove(id);
                 Next::Others
             }

@@ -29,12 +29,14 @@ pub enum Yield {
     Spawn(Function, bool),
     /// `ngx.thread.kill`: that light thread is to end. Yields whether there was one.
     Kill(Thread),
+    /// A light thread has ended. It will not be resumed by the driver, but may be by Lua, for its results.
+    Ended,
     /// A plain `coroutine.yield()`: let others run, then go on.
     Cooperate,
 }
 
 /// What the Lua halves yield first, so that a user's own yields are told from theirs.
-static TAGS: [u8; 4] = [0; 4];
+static TAGS: [u8; 5] = [0; 5];
 
 impl Yield {
     /// The tag that goes before the status of an exit.
@@ -55,6 +57,11 @@ impl Yield {
     /// The tag that goes before a light thread to end.
     pub fn kill_tag() -> LightUserData {
         tag(3)
+    }
+
+    /// The tag of a light thread's end.
+    pub fn ended_tag() -> LightUserData {
+        tag(4)
     }
 }
 
@@ -84,6 +91,7 @@ impl FromLuaMulti for Values {
             (Some(Value::LightUserData(tag)), Some(Value::Thread(thread))) if tag == Yield::kill_tag() => {
                 Yield::Kill(thread)
             }
+            (Some(Value::LightUserData(tag)), None) if tag == Yield::ended_tag() => Yield::Ended,
             _ => Yield::Cooperate,
         }))
     }

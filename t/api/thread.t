@@ -272,3 +272,50 @@ API disabled in the context of log_by_lua*
 GET /t
 --- response_body
 25500
+
+
+
+=== TEST 14: light threads go with what led to them, however a request has ended
+--- http_config
+    init_by_lua_block {
+        local seen = setmetatable({}, { __mode = "k" })
+        function watch(co) seen[co] = true return co end
+        function left()
+            collectgarbage() collectgarbage()
+            local count = 0
+            for _ in pairs(seen) do count = count + 1 end
+            return count
+        end
+    }
+--- config
+    location /raises {
+        content_by_lua_block {
+            local waits = watch(ngx.thread.spawn(function() ngx.sleep(0) return 1 end))
+            ngx.thread.wait(waits)
+            local runs = watch(ngx.thread.spawn(function() ngx.sleep(60) end))
+            error("leaves " .. type(waits) .. type(runs))
+        }
+    }
+    location /forgets {
+        content_by_lua_block {
+            -- What a light thread has returned leads to it.
+            local own = {}
+            own.thread = watch(ngx.thread.spawn(function() return own end))
+            ngx.say("forgotten")
+        }
+    }
+    location /main {
+        content_by_lua_block {
+            for _ = 1, 3 do
+                ngx.location.capture("/raises")
+                ngx.location.capture("/forgets")
+            end
+            ngx.say(left())
+        }
+    }
+--- request
+GET /main
+--- response_body
+0
+--- error_log
+leaves threadthread
