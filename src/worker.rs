@@ -4,11 +4,11 @@ use std::cell::{OnceCell, RefCell};
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::conf::{Confs, MainConf, Prepare, Slot, Source};
+use crate::conf::{Code, Confs, MainConf, Prepare, Slot, Source};
 use crate::nginx::{
     Conf, Hook, Level, Phase, TlsHooks, WakeSet, Zone, is_test, log_cycle, restart_system_calls, set_capture, worker_id,
 };
-use crate::phase::{Runtime, run_init};
+use crate::phase::{Furnish, Runtime, run_init};
 use crate::{api, hot, sandbox, vm};
 
 /// `hotlua_zone`, where it is not given.
@@ -51,9 +51,7 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
     let plan = hot::plan_roots(main.code_roots(), main.roots_given(), main.untrusted_directories(), zone_size)?;
     sandbox::configured(conf, &main.profiles)?;
     plan.warnings.iter().for_each(|warning| conf.warn(warning));
-    let dicts = main.shared_dicts.clone();
-    let furnish = Box::new(move |vm: &vm::Vm| api::share(vm, &dicts));
-    let runtime = Runtime::new(main, FAMILIES, furnish).map_err(|failure| failure.to_string())?;
+    let runtime = Runtime::new(main, FAMILIES, furnish(main)).map_err(|failure| failure.to_string())?;
     for code in &main.codes {
         if let Source::Inline { text, name, chunk } = &code.source {
             let compiled = runtime.live.vm.compile(text, name).map_err(|failure: vm::Failure| failure.to_string())?;
@@ -76,6 +74,16 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
         return Err("the configuration was completed twice".into());
     }
     Ok(())
+}
+
+/// What every VM gets of a configuration.
+fn furnish(main: &MainConf) -> Furnish {
+    let dicts = main.shared_dicts.clone();
+    let (cache_max_entries, match_limit) = (main.regex_cache_max_entries, main.regex_match_limit);
+    Box::new(move |vm| {
+        api::limit_regex(vm, cache_max_entries, match_limit)?;
+        api::share(vm, &dicts)
+    })
 }
 
 /// Runs `init_by_lua*`, which may use what is in shared memory.
@@ -148,20 +156,22 @@ pub fn started(main: &mut MainConf) -> Result<(), String> {
         let (live, settings) = (Rc::clone(&runtime.live), changes.settings.clone());
         hot::start(hot::Setup { zone, wake, live, settings, worker, cycle })?;
     }
-    if let Some(code) = main.init_worker.clone()
-        && let Err(error) = run_init(main, &code, Phase::INIT_WORKER)
-    {
-        log_cycle(Level::Err, error.as_bytes());
-    }
+    run_logged(main, main.init_worker.as_ref(), Phase::INIT_WORKER);
     Ok(())
 }
 
 /// Runs `exit_worker_by_lua*`. What that raises is logged.
 pub fn ended(main: &mut MainConf) {
-    if let Some(code) = main.exit_worker.clone()
-        && worker_id().is_some()
-        && let Err(error) = run_init(main, &code, Phase::EXIT_WORKER)
+    if worker_id().is_some() {
+        run_logged(main, main.exit_worker.as_ref(), Phase::EXIT_WORKER);
+    }
+}
+
+/// Runs the Lua of a directive that has it, and logs what it raises.
+fn run_logged(main: &MainConf, code: Option<&Rc<Code>>, phase: Phase) {
+    if let Some(code) = code
+        && let Err(error) = run_init(main, code, phase)
     {
-        log_cycle(Level::Err, format!("exit_worker_by_lua error: {error}").as_bytes());
+        log_cycle(Level::Err, error.as_bytes());
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use mlua::{Lua, Table};
 
-use crate::nginx::{Level, Log, Request, current_or_fake};
+use crate::nginx::{Log, Request, current_or_fake};
 use crate::vm::Family;
 
 pub(super) const FAMILY: Family = Family { name: "context", install, lua: include_str!("../lua/context.lua") };
@@ -24,10 +24,7 @@ struct Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let log = Log::cycle();
-        if log.enabled(Level::Debug) {
-            log.write(Level::Debug, format!("lua release ngx.ctx at ref {}", self.number).as_bytes());
-        }
+        Log::cycle().debug(|| format!("lua release ngx.ctx at ref {}", self.number));
         // Only memory can make it fail, and then the slot must not be used again.
         if self.contexts.tables.raw_set(self.number, false).is_ok() {
             self.contexts.free.borrow_mut().push(self.number);

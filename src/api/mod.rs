@@ -42,6 +42,7 @@ mod write_guard;
 
 use crate::vm::Family;
 
+pub use regex::limit_regex;
 pub use shared_dict::share;
 
 /// Every family, in the order in which a VM gets them: a Lua half may use what earlier ones put into `shared`.

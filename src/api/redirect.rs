@@ -14,9 +14,5 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
         lua.create_function(|_, (uri, args): (LuaString, LuaString)| {
             Ok(current(|request| request.set_exec(&uri.as_bytes(), &args.as_bytes()).err()).flatten())
         })?,
-    )?;
-    prim.raw_set(
-        "output_begun",
-        lua.create_function(|_, ()| Ok(current(|request| request.output_begun()).unwrap_or(false)))?,
     )
 }

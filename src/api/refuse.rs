@@ -2,7 +2,7 @@
 
 use mlua::{Lua, Table};
 
-use crate::nginx::{Phase, current_phase};
+use crate::nginx::Phase;
 use crate::vm::Family;
 
 pub(super) const FAMILY: Family = Family { name: "refuse", install, lua: include_str!("../lua/refuse.lua") };
@@ -39,6 +39,5 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     for (name, set) in SETS {
         phases.raw_set(*name, set.0)?;
     }
-    prim.raw_set("phase", lua.create_function(|_, ()| Ok(current_phase().0))?)?;
     prim.raw_set("phases", phases)
 }

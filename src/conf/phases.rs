@@ -91,19 +91,21 @@ pub(super) fn main_code(
         return Err(duplicate(conf));
     }
     let code = Rc::new(read(conf, 0)?);
-    main.used = true;
-    main.codes.push(Rc::clone(&code));
-    *slot(main) = Some(code);
+    *slot(main) = Some(run_by(main, code));
     Ok(())
 }
 
 /// Reads a directive's Lua and notes that the configuration runs it.
 pub(super) fn used(conf: &mut Conf, read: Read, place: usize) -> Result<Rc<Code>, String> {
     let code = Rc::new(read(conf, place)?);
-    let main = conf.main_conf::<Confs>();
+    Ok(run_by(conf.main_conf::<Confs>(), code))
+}
+
+/// Notes that a configuration runs that Lua.
+fn run_by(main: &mut MainConf, code: Rc<Code>) -> Rc<Code> {
     main.used = true;
     main.codes.push(Rc::clone(&code));
-    Ok(code)
+    code
 }
 
 /// What `set_by_lua*` stores into its variable.

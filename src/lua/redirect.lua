@@ -51,7 +51,7 @@ function ngx.redirect(uri, status)
         error(format('unsafe byte "0x%02x" in redirect uri "%s"', byte(uri, at), gsub(uri, '[%c"\\\127-\255]', escaped)), 2)
     end
     shared.check_pending()
-    if prim.output_begun() then error("attempt to call ngx.redirect after sending out the headers", 2) end
+    if ngx.headers_sent then error("attempt to call ngx.redirect after sending out the headers", 2) end
     ngx.header.Location = uri
     return shared.exit(status)
 end

@@ -18,7 +18,7 @@ shared.phases = prim.phases
 
 -- Why the running phase does not allow a call.
 local function refusal()
-    local phase = prim.phase()
+    local phase = shared.phase()
     local context = prim.contexts[phase]
     -- While the configuration is loaded there is nothing that a call could be of.
     if not context or phase == prim.phases.init then return "no request found" end

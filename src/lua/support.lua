@@ -64,6 +64,9 @@ setmetatable(ngx, {
 -- Sends a header that is due. What a C function answers with `shared.DUE` is to be called again after that.
 shared.DUE, shared.settle = -2, prim.settle
 
+-- The running phase's bit.
+shared.phase = prim.phase
+
 function ngx.get_phase()
     return prim.phase_names[prim.phase()] or error("no request ctx found", 2)
 end

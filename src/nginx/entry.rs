@@ -58,7 +58,11 @@ pub(super) fn run_body_filter(request: &Request, chunk: &mut BodyChunk) -> Statu
 
 /// Runs what is registered for a hook.
 pub(super) fn run(hook: Hook, request: &Request) -> Status {
-    guarded(request, || HANDLERS.get().map_or(Status::NGX_DECLINED, |handlers| handlers[hook as usize](request)))
+    run_number(hook as usize, request)
+}
+
+fn run_number(hook: usize, request: &Request) -> Status {
+    guarded(request, || HANDLERS.get().map_or(Status::NGX_DECLINED, |handlers| handlers[hook](request)))
 }
 
 /// The content handler of a location.
@@ -70,8 +74,7 @@ pub(super) unsafe extern "C" fn content_handler(r: *mut ngx_http_request_t) -> n
 /// The handler of the phase whose [`Hook`] is `HOOK`.
 unsafe extern "C" fn phase_handler<const HOOK: usize>(r: *mut ngx_http_request_t) -> ngx_int_t {
     // SAFETY: nginx passes a live request.
-    let request = unsafe { Request::from_ptr(r) };
-    guarded(request, || HANDLERS.get().map_or(Status::NGX_DECLINED, |handlers| handlers[HOOK](request))).0
+    run_number(HOOK, unsafe { Request::from_ptr(r) }).0
 }
 
 impl Conf {
@@ -120,8 +123,11 @@ impl Conf {
 
 /// Runs `call`; a panic is logged and answered by 500.
 pub(super) fn guarded(request: &Request, call: impl FnOnce() -> Status) -> Status {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
-        Log::of(request).write(Level::Alert, b"internal error: the Lua module panicked");
-        Status(NGX_HTTP_INTERNAL_SERVER_ERROR as _)
-    })
+    unless_panics(request, call).unwrap_or(Status(NGX_HTTP_INTERNAL_SERVER_ERROR as _))
+}
+
+/// Runs `call`. None: it has panicked, which was logged.
+pub(super) fn unless_panics<T>(request: &Request, call: impl FnOnce() -> T) -> Option<T> {
+    let logged = |_| Log::of(request).write(Level::Alert, b"internal error: the Lua module panicked");
+    catch_unwind(AssertUnwindSafe(call)).map_err(logged).ok()
 }

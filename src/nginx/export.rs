@@ -159,21 +159,8 @@ impl<L: Lifecycle> Glue<L> {
     }
 
     unsafe extern "C" fn create<T: Default>(cf: *mut ngx_conf_t) -> *mut c_void {
-        unsafe extern "C" fn drop_box<T>(data: *mut c_void) {
-            // SAFETY: `data` is the box that `create` leaked into this pool's cleanup, which runs once.
-            drop(unsafe { Box::from_raw(data.cast::<T>()) });
-        }
-        // SAFETY: nginx passes a valid `cf`; its pool lives as long as the cycle.
-        unsafe {
-            let cleanup = ngx_pool_cleanup_add((*cf).pool, 0);
-            if cleanup.is_null() {
-                return ptr::null_mut();
-            }
-            let data: *mut c_void = Box::into_raw(Box::<T>::default()).cast();
-            (*cleanup).handler = Some(drop_box::<T>);
-            (*cleanup).data = data;
-            data
-        }
+        // SAFETY: nginx passes a valid `cf`.
+        unsafe { Conf::from_raw(cf) }.keep(T::default()).map_or(ptr::null_mut(), <*mut T>::cast)
     }
 
     unsafe extern "C" fn merge_loc_conf(cf: *mut ngx_conf_t, parent: *mut c_void, child: *mut c_void) -> *mut c_char {

@@ -86,7 +86,7 @@ fn exited(request: &Request, status: i64) -> Status {
 
 /// The end of a request that has begun to answer; None: it has not.
 fn answered(request: &Request) -> Option<Status> {
-    if !request.output_begun() && !request.output_gathers() {
+    if !request.has_output() {
         return None;
     }
     Some(match content::returned(request) {

@@ -1,4 +1,5 @@
-//! Runs Lua that cannot wait, to its end: filters, `set_by_lua*`, `log_by_lua*`.
+//! Runs Lua that cannot wait, to its end: filters, `set_by_lua*`, `log_by_lua*`, `balancer_by_lua*`,
+//! `ssl_session_store_by_lua*`.
 
 use std::rc::Rc;
 

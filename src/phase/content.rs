@@ -50,7 +50,7 @@ pub(super) fn exited(request: &Request, status: i64) -> Status {
             request.drop_gathered();
             Status(status as isize)
         }
-        _ if (request.output_begun() || request.output_gathers()) && status >= 0 => returned(request),
+        _ if request.has_output() && status >= 0 => returned(request),
         200..SPECIAL_RESPONSE if status != NO_CONTENT => returned(request),
         // No status that HTTP has an answer for: the connection is closed, as upstream does.
         ..200 => Status::NGX_ERROR,

@@ -1,4 +1,4 @@
-//! `init_by_lua*` and `init_worker_by_lua*`: Lua that belongs to no request.
+//! `init_by_lua*`, `init_worker_by_lua*`, `exit_worker_by_lua*`: Lua that belongs to no request.
 
 use std::rc::Rc;
 

@@ -38,19 +38,19 @@ struct Phase {
 }
 
 pub use balancer::balance;
-/// Tells those who debug that a directive's Lua is about to run.
-fn tell_begins(request: &Request, what: &str) {
-    Log::of(request)
-        .debug(|| format!("lua {what}, uri:\"{}\" c:{}", String::from_utf8_lossy(request.uri()), request.holders()));
-}
-
 pub use before::{access, precontent, rewrite, server_rewrite};
 pub use content::content;
 pub use filter::{body_filter, header_filter};
 pub use init::run_init;
 pub use log::log;
-pub use runtime::Runtime;
+pub use runtime::{Furnish, Runtime};
 pub use sandboxed::sandboxed;
 pub use set::set;
 pub use tls::tls;
 pub use variables::VARIABLES;
+
+/// Tells those who debug that a directive's Lua is about to run.
+fn tell_begins(request: &Request, what: &str) {
+    Log::of(request)
+        .debug(|| format!("lua {what}, uri:\"{}\" c:{}", String::from_utf8_lossy(request.uri()), request.holders()));
+}

@@ -18,16 +18,14 @@ pub struct Runtime {
     roots: Vec<PathBuf>,
     untrusted: Rc<Untrusted>,
     families: &'static [&'static [Family]],
-    settings: Settings,
+    paths: Paths,
     furnish: Furnish,
 }
 
-/// What every VM of a configuration is set to.
-struct Settings {
-    package_path: Option<String>,
-    package_cpath: Option<String>,
-    regex_cache_max_entries: Option<u32>,
-    regex_match_limit: Option<u32>,
+/// Where a VM looks for modules: `lua_package_path`, `lua_package_cpath`.
+struct Paths {
+    path: Option<String>,
+    cpath: Option<String>,
 }
 
 /// Gives a VM what it has of the configuration.
@@ -36,16 +34,10 @@ pub type Furnish = Box<dyn Fn(&Vm) -> Result<(), Failure>>;
 impl Runtime {
     /// Opens the VM of a configuration.
     pub fn new(main: &MainConf, families: &'static [&'static [Family]], furnish: Furnish) -> Result<Self, Failure> {
-        let settings = Settings {
-            package_path: main.package_path.clone(),
-            package_cpath: main.package_cpath.clone(),
-            regex_cache_max_entries: main.regex_cache_max_entries,
-            regex_match_limit: main.regex_match_limit,
-        };
+        let paths = Paths { path: main.package_path.clone(), cpath: main.package_cpath.clone() };
         let untrusted = Rc::new(main.untrusted());
-        let vm = open(families, &settings)?;
+        let vm = open(families, &paths, &furnish)?;
         vm.limit_stock(main.kept_coroutines());
-        furnish(&vm)?;
         let environment = Environment::first(&vm, Rc::default(), Rc::clone(&untrusted))?;
         Ok(Self {
             live: Rc::new(Live::new(vm, environment)),
@@ -53,7 +45,7 @@ impl Runtime {
             roots: main.code_roots(),
             untrusted,
             families,
-            settings,
+            paths,
             furnish,
         })
     }
@@ -70,8 +62,7 @@ impl Runtime {
 
     /// A VM of its own for a request without the code cache, in which `init_by_lua*` has run.
     pub fn fresh(&self) -> Result<(Rc<Vm>, Rc<Environment>), Failure> {
-        let vm = open(self.families, &self.settings)?;
-        (self.furnish)(&vm)?;
+        let vm = open(self.families, &self.paths, &self.furnish)?;
         let environment = Environment::first(&vm, Rc::default(), Rc::clone(&self.untrusted))?;
         if let Some(init) = &self.init {
             let _scope = enter(None, Phase::INIT);
@@ -107,17 +98,16 @@ impl Runtime {
     }
 }
 
-fn open(families: &[&[Family]], settings: &Settings) -> Result<Rc<Vm>, Failure> {
+fn open(families: &[&[Family]], paths: &Paths, furnish: &Furnish) -> Result<Rc<Vm>, Failure> {
     let vm = Vm::new(families)?;
-    vm.shared().raw_set("regex_cache_max_entries", settings.regex_cache_max_entries)?;
-    vm.shared().raw_set("regex_match_limit", settings.regex_match_limit)?;
     let package: Table = vm.lua().globals().raw_get("package")?;
-    for (field, value) in [("path", &settings.package_path), ("cpath", &settings.package_cpath)] {
+    for (field, value) in [("path", &paths.path), ("cpath", &paths.cpath)] {
         if let Some(value) = value {
             let default: String = package.raw_get(field)?;
             package.raw_set(field, expand(value, &default))?;
         }
     }
+    furnish(&vm)?;
     Ok(vm)
 }
 

@@ -24,7 +24,7 @@ pub(super) fn count(request: &Request) -> Status {
     if requests >= every
         && let Some(given) = trim_heap()
     {
-        Log::of(request).write(Level::Debug, format!("malloc_trim(1) returned {}", u8::from(given)).as_bytes());
+        Log::of(request).debug(|| format!("malloc_trim(1) returned {}", u8::from(given)));
     }
     Status::NGX_OK
 }

@@ -7,7 +7,7 @@ pub(super) mod known_variables;
 pub(super) mod set_variable;
 pub(super) mod settings;
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -115,6 +115,22 @@ impl Conf {
             std::ptr::copy_nonoverlapping(text.as_ptr(), data, text.len());
             *data.add(text.len()) = 0;
             Ok(ngx_str_t { len: text.len(), data })
+        }
+    }
+
+    /// Keeps a value as long as the configuration.
+    pub(in crate::nginx) fn keep<T>(&self, value: T) -> Result<*mut T, String> {
+        unsafe extern "C" fn drop_kept<T>(data: *mut c_void) {
+            // SAFETY: `data` is the box that `keep` has leaked into this cleanup, which runs once.
+            drop(unsafe { Box::from_raw(data.cast::<T>()) });
+        }
+        // SAFETY: the pool lives as long as the cycle.
+        unsafe {
+            let cleanup = ngx_pool_cleanup_add((*self.0).pool, 0).as_mut().ok_or("out of memory")?;
+            let kept = Box::into_raw(Box::new(value));
+            cleanup.handler = Some(drop_kept::<T>);
+            cleanup.data = kept.cast();
+            Ok(kept)
         }
     }
 

@@ -1,7 +1,6 @@
 //! `set_by_lua*`: a step of the rewrite module's script that stores into a variable what a call returns.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::OnceLock;
@@ -9,6 +8,7 @@ use std::sync::OnceLock;
 use ngx::ffi::*;
 
 use crate::nginx::conf::Conf;
+use crate::nginx::entry::unless_panics;
 use crate::nginx::log::{Level, Log};
 use crate::nginx::request::Request;
 use crate::nginx::value::bytes;
@@ -58,8 +58,8 @@ impl Conf {
             return Err(format!("invalid variable name \"{}\"", String::from_utf8_lossy(variable)));
         };
         let mut name = self.copy(name)?;
-        // SAFETY: while a directive is handled `cf` and its pool are valid; a rewrite module's configuration begins with its codes (ngx_http_rewrite_loc_conf_t);
-        // allocations are checked.
+        // SAFETY: while a directive is handled `cf` and its pool are valid; a rewrite module's configuration begins with
+        // its codes (ngx_http_rewrite_loc_conf_t); allocations are checked.
         unsafe {
             let cf = self.as_ptr();
             let flags = (NGX_HTTP_VAR_CHANGEABLE | NGX_HTTP_VAR_WEAK) as ngx_uint_t;
@@ -101,22 +101,6 @@ impl Conf {
         }
         Ok(())
     }
-
-    /// Keeps a value as long as the configuration.
-    fn keep<T>(&self, value: T) -> Result<*const T, String> {
-        unsafe extern "C" fn drop_kept<T>(data: *mut std::ffi::c_void) {
-            // SAFETY: `data` is the box that `keep` has leaked into this cleanup, which runs once.
-            drop(unsafe { Box::from_raw(data.cast::<T>()) });
-        }
-        // SAFETY: the pool lives as long as the cycle.
-        unsafe {
-            let cleanup = ngx_pool_cleanup_add((*self.as_ptr()).pool, 0).as_mut().ok_or("out of memory")?;
-            let kept = Box::into_raw(Box::new(value));
-            cleanup.handler = Some(drop_kept::<T>);
-            cleanup.data = kept.cast();
-            Ok(kept)
-        }
-    }
 }
 
 /// The value of a variable before anything has set it: empty, and warned of, as the rewrite module does.
@@ -151,15 +135,16 @@ unsafe extern "C" fn compute_value(engine: *mut ngx_http_script_engine_t) {
     };
     // SAFETY: the code's length is that of `Code`.
     engine.ip = unsafe { engine.ip.add(size_of::<Code>()) };
-    let computed = catch_unwind(AssertUnwindSafe(|| COMPUTE.get()?(request, &*step.0)));
-    let Some(text) = computed.ok().flatten().and_then(|text| request.copy(&text)) else {
+    let computed = unless_panics(request, || COMPUTE.get()?(request, &*step.0));
+    let Some(text) = computed.flatten().and_then(|text| request.copy(&text)) else {
         // A code of zero ends the script.
         static END: usize = 0;
         engine.ip = (&raw const END).cast_mut().cast();
         engine.status = NGX_HTTP_INTERNAL_SERVER_ERROR as _;
         return;
     };
-    // SAFETY: the rewrite module's stack has room for a value more (`stack_size`); each code that pushes is followed by one that takes.
+    // SAFETY: the rewrite module's stack has room for a value more (`stack_size`); each code that pushes is followed by
+    // one that takes.
     unsafe {
         let value = &mut *engine.sp;
         *value = ngx_http_variable_null_value;

@@ -188,13 +188,7 @@ impl Request {
             if text.is_empty() {
                 return Ok(());
             }
-            let buffer = ngx_create_temp_buf(self.pool(), text.len());
-            if buffer.is_null() {
-                return Err(BodyError::Memory);
-            }
-            ptr::copy_nonoverlapping(text.as_ptr(), (*buffer).pos, text.len());
-            (*buffer).last = (*buffer).pos.add(text.len());
-            (*body).bufs = self.link(buffer)?;
+            (*body).bufs = self.body_link(text).ok_or(BodyError::Memory)?;
         }
         Ok(())
     }
@@ -217,20 +211,29 @@ impl Request {
             (*buffer).set_in_file(1);
             (*buffer).file = &raw mut (*file).file;
             (*buffer).file_last = (*file).offset;
-            (*body).bufs = self.link(buffer)?;
+            (*body).bufs = self.link(buffer).ok_or(BodyError::Memory)?;
         }
         Ok(())
     }
 
-    fn link(&self, buffer: *mut ngx_buf_t) -> Result<*mut ngx_chain_t, BodyError> {
+    /// A link of a chain with a copy of a text. None where memory ran out.
+    pub(in crate::nginx) fn body_link(&self, text: &[u8]) -> Option<*mut ngx_chain_t> {
+        // SAFETY: a live pool; the buffer is checked and has room for the text.
+        unsafe {
+            let buffer = ngx_create_temp_buf(self.pool(), text.len());
+            let into = buffer.as_mut()?;
+            ptr::copy_nonoverlapping(text.as_ptr(), into.pos, text.len());
+            into.last = into.pos.add(text.len());
+            self.link(buffer)
+        }
+    }
+
+    fn link(&self, buffer: *mut ngx_buf_t) -> Option<*mut ngx_chain_t> {
         // SAFETY: a live pool; the link is checked.
         unsafe {
             let link = ngx_alloc_chain_link(self.pool());
-            if link.is_null() {
-                return Err(BodyError::Memory);
-            }
-            *link = ngx_chain_t { buf: buffer, next: ptr::null_mut() };
-            Ok(link)
+            *link.as_mut()? = ngx_chain_t { buf: buffer, next: ptr::null_mut() };
+            Some(link)
         }
     }
 

@@ -33,15 +33,14 @@ impl Request {
             (uri.to_vec(), args.to_vec())
         } else {
             let (path, own) = self.parse_uri(uri, true).ok_or("unsafe uri")?;
-            let between: &[u8] = if own.is_empty() || args.is_empty() { b"" } else { b"&" };
-            (path.to_vec(), [own, between, args].concat())
+            (path.to_vec(), join_args(own, args))
         };
         state.exec.replace(Some(target));
         Ok(())
     }
 
-    /// Redirects internally to a path or, with an `@` before it, to a named location. The request may be gone when it returns: its caller
-    /// must return what this answers (`NGX_DONE`, or what ends the request) and not touch it again.
+    /// Redirects internally to a path or, with an `@` before it, to a named location. The request may be gone when it
+    /// returns: its caller must return what this answers (`NGX_DONE`, or what ends the request) and not touch it again.
     pub fn exec(&self, uri: &[u8], args: &[u8]) -> Status {
         let (Some(uri), Some(args)) = (self.copy(uri), self.copy(args)) else {
             return Status(NGX_HTTP_INTERNAL_SERVER_ERROR as _);
@@ -80,4 +79,10 @@ impl Request {
         // SAFETY: a live request with the redirect's reference.
         unsafe { ngx_http_finalize_request(self.as_ptr(), NGX_DONE as _) }
     }
+}
+
+/// The arguments that a path has brought, and more of them.
+pub(in crate::nginx) fn join_args(own: &[u8], more: &[u8]) -> Vec<u8> {
+    let between: &[u8] = if own.is_empty() || more.is_empty() { b"" } else { b"&" };
+    [own, between, more].concat()
 }

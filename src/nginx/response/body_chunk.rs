@@ -72,12 +72,8 @@ impl BodyChunk {
         if self.text.is_none() && self.last.is_none() {
             return next_body(r, self.chain);
         }
-        let Some(chain) = self.rebuilt(request) else { return NGX_ERROR as _ };
-        if chain.is_null() {
-            // Nothing is left to send, but what the filters after hold back goes on.
-            return next_body(r, ptr::null_mut());
-        }
-        next_body(r, chain)
+        // Where nothing is left to send, what the filters after hold back goes on.
+        self.rebuilt(request).map_or(NGX_ERROR as _, |chain| next_body(r, chain))
     }
 
     /// The chain that takes its place, null where that is empty. None where memory ran out.

@@ -77,16 +77,14 @@ impl Request {
     }
 
     fn log_waiting(&self) {
-        if !Log::of(self).enabled(Level::Debug) {
-            return;
-        }
-        // SAFETY: a live request's connection.
-        let (buffered, delayed) = unsafe {
-            let connection = (*self.as_ptr()).connection;
-            ((*connection).buffered(), (*(*connection).write).delayed())
-        };
-        let text = format!("lua flush requires waiting: buffered 0x{buffered:x}, delayed:{delayed}");
-        Log::of(self).write(Level::Debug, text.as_bytes());
+        Log::of(self).debug(|| {
+            // SAFETY: a live request's connection.
+            let (buffered, delayed) = unsafe {
+                let connection = (*self.as_ptr()).connection;
+                ((*connection).buffered(), (*(*connection).write).delayed())
+            };
+            format!("lua flush requires waiting: buffered 0x{buffered:x}, delayed:{delayed}")
+        });
     }
 
     /// Has nginx tell when more can be sent, where something is to be.

@@ -214,6 +214,11 @@ impl Request {
         self.state().is_some_and(|state| state.output.stage.get() == Stage::Gathering)
     }
 
+    /// Says whether anything was put out, sent or gathered.
+    pub fn has_output(&self) -> bool {
+        self.output_begun() || self.output_gathers()
+    }
+
     /// Forgets a response that was gathered but not sent (an error or redirect answers instead).
     pub fn drop_gathered(&self) {
         if let Some(state) = self.state()

@@ -11,6 +11,7 @@ use ngx::ffi::*;
 use crate::nginx::log::{Level, Log};
 use crate::nginx::request::Request;
 use crate::nginx::request::method::METHODS;
+use crate::nginx::request::redirect::join_args;
 use crate::nginx::request::variable::VariableError;
 use crate::nginx::subrequest::capture::Capture;
 
@@ -70,10 +71,9 @@ impl Request {
     /// It cannot.
     pub fn check_subrequest(&self, what: Subrequest) -> Result<Checked<'_>, Refusal> {
         let (uri, own_args) = self.parse_uri(&what.uri, false).ok_or(Refusal::UnsafeUri)?;
-        let args = match (own_args, what.args.as_slice()) {
-            (own, []) => own,
-            ([], more) => self.copy(more).ok_or(Refusal::NotStarted)?,
-            (own, more) => self.copy(&[own, b"&", more].concat()).ok_or(Refusal::NotStarted)?,
+        let args = match what.args.as_slice() {
+            [] => own_args,
+            more => self.copy(&join_args(own_args, more)).ok_or(Refusal::NotStarted)?,
         };
         if !METHODS.iter().any(|(number, _)| *number == what.method) {
             let text = format!("unsupported HTTP method: {}", what.method);
@@ -112,10 +112,10 @@ impl Request {
             Log::of(self).write(Level::Err, &text);
             return Err(Refusal::NotStarted);
         }
-        if Log::of(self).enabled(Level::Debug) {
-            let text = [b"lua http subrequest \"", uri, b"?", args, b"\""].concat();
-            Log::of(self).write(Level::Debug, &text);
-        }
+        Log::of(self).debug(|| {
+            let [uri, args] = [uri, args].map(String::from_utf8_lossy);
+            format!("lua http subrequest \"{uri}?{args}\"")
+        });
         let running = self.running().ok_or(Refusal::NotStarted)?;
         let capture = Capture::new(running, Box::new(on_done));
         let post = capture.post_subrequest(self).ok_or(Refusal::NotStarted)?;
@@ -216,19 +216,11 @@ impl Request {
         if text.is_empty() {
             return Some(());
         }
-        // SAFETY: by this function's contract; allocations are checked.
+        let link = self.body_link(text)?;
+        // SAFETY: by this function's contract; a link has a buffer.
         unsafe {
-            let pool = self.pool();
-            let (buffer, link) = (ngx_create_temp_buf(pool, text.len()), ngx_alloc_chain_link(pool));
-            if buffer.is_null() || link.is_null() {
-                return None;
-            }
-            ptr::copy_nonoverlapping(text.as_ptr(), (*buffer).pos, text.len());
-            (*buffer).last = (*buffer).pos.add(text.len());
-            (*buffer).set_last_buf(1);
-            (*link).buf = buffer;
-            (*link).next = ptr::null_mut();
-            (*body).buf = buffer;
+            (*(*link).buf).set_last_buf(1);
+            (*body).buf = (*link).buf;
             (*body).bufs = link;
         }
         Some(())
