@@ -54,7 +54,11 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
     let runtime = Runtime::new(main, FAMILIES, furnish(main)).map_err(|failure| failure.to_string())?;
     for code in &main.codes {
         if let Source::Inline { text, name, chunk } = &code.source {
-            let compiled = runtime.live.vm.compile(text, name).map_err(|failure: vm::Failure| failure.to_string())?;
+            let compiled = runtime
+                .live
+                .vm
+                .compile_handler(text, text, name)
+                .map_err(|failure: vm::Failure| failure.to_string())?;
             let _ = chunk.set(compiled);
         }
     }

@@ -118,7 +118,7 @@ impl Preparation {
         match task {
             Task::Compile(file) => {
                 if let Found::Source(source) = self.next.generation.sources.find(&file) {
-                    let chunk = vm.compile(source.loadable(), &format!("@{file}"))?;
+                    let chunk = vm.compile_handler(&source.text, source.loadable(), &format!("@{file}"))?;
                     let mut graph = self.next.graph.borrow_mut();
                     graph.set_requires(&Node::chunk(&file), literal_requires(&source.text));
                     self.next.chunks.borrow_mut().insert(file.into_bytes().into(), (chunk, source.hash));

@@ -83,7 +83,7 @@ impl Runtime {
         match &code.source {
             Source::Inline { text, name, chunk } => match chunk.get() {
                 Some(chunk) if Rc::ptr_eq(vm, &self.live.vm) => Ok(chunk.clone()),
-                _ => vm.compile(text, name).map_err(LoadError::Compile),
+                _ => vm.compile_handler(text, text, name).map_err(LoadError::Compile),
             },
             Source::File(path) => {
                 use std::os::unix::ffi::OsStrExt;

@@ -116,7 +116,7 @@ pub fn file_chunk(
             (as_path.clone(), source.map_err(refuse)?)
         }
     };
-    let chunk = vm.compile(source.loadable(), &chunk_name(&file));
+    let chunk = vm.compile_handler(&source.text, source.loadable(), &chunk_name(&file));
     let chunk = chunk.map_err(|failure| LoadError::File(as_path, failure))?;
     let name = file.to_string_lossy();
     environment.graph.borrow_mut().set_requires(&Node::chunk(&name), literal_requires(&source.text));

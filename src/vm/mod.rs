@@ -8,6 +8,7 @@ mod family;
 #[cfg(test)]
 mod fixture;
 mod globals;
+mod handler;
 mod live;
 mod loader;
 mod operation;
