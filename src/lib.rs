@@ -8,6 +8,7 @@
 //! | [`worker`] | the composition root: builds the VM and hands it to the rooms |
 //! | [`phase`] | the driver that runs a request's Lua |
 //! | [`api`] | the `ngx.*` families, each with a Lua half in `src/lua/` |
+//! | [`cosocket`] | what a cosocket is: its states, its reading and writing |
 //! | [`hot`] | publish, prepare, activate |
 //! | [`watch`] | hints that files have changed and settled |
 //! | [`control`] | the control API |
@@ -27,6 +28,8 @@ mod code;
 mod conf;
 #[forbid(unsafe_code)]
 mod control;
+#[forbid(unsafe_code)]
+mod cosocket;
 #[allow(unsafe_code)]
 mod ffi;
 #[forbid(unsafe_code)]

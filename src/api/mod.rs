@@ -28,6 +28,7 @@ mod require;
 mod resty_core;
 mod shared_dict;
 mod sleep;
+mod socket_tcp;
 mod split;
 mod ssl;
 mod ssl_clienthello;
@@ -64,6 +65,7 @@ pub const FAMILIES: &[Family] = &[
     body::FAMILY,
     body_write::FAMILY,
     sleep::FAMILY,
+    socket_tcp::FAMILY,
     thread::FAMILY,
     variable::FAMILY,
     header::FAMILY,

@@ -10,6 +10,7 @@ use super::number::number;
 use super::once::{argument, duplicate, once};
 use super::phases::{Read, Slot, main_code, phase, set, used};
 use super::sandboxed::Sandboxed;
+use super::socket;
 use super::token::Token;
 use super::{Confs, LocConf, MainConf, hot, sandbox, worker};
 
@@ -172,6 +173,22 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     switch(c"lua_need_request_body", |conf, loc| flag(conf, &mut loc.need_request_body)),
     switch(c"lua_http10_buffering", |conf, loc| flag(conf, &mut loc.http10_buffering)),
     switch(c"lua_use_default_type", |conf, loc| flag(conf, &mut loc.use_default_type)),
+    location(c"lua_socket_connect_timeout", ANYWHERE, Arity::One, |conf, loc| {
+        socket::time(conf, &mut loc.socket.connect_timeout)
+    }),
+    location(c"lua_socket_send_timeout", ANYWHERE, Arity::One, |conf, loc| {
+        socket::time(conf, &mut loc.socket.send_timeout)
+    }),
+    location(c"lua_socket_read_timeout", ANYWHERE, Arity::One, |conf, loc| {
+        socket::time(conf, &mut loc.socket.read_timeout)
+    }),
+    location(c"lua_socket_send_lowat", ANYWHERE, Arity::One, socket::send_lowat),
+    location(c"lua_socket_buffer_size", ANYWHERE, Arity::One, socket::buffer_size),
+    location(c"lua_socket_pool_size", ANYWHERE, Arity::One, socket::pool_size),
+    location(c"lua_socket_keepalive_timeout", ANYWHERE, Arity::One, |conf, loc| {
+        socket::time(conf, &mut loc.socket.keepalive_timeout)
+    }),
+    switch(c"lua_socket_log_errors", |conf, loc| flag(conf, &mut loc.socket.log_errors)),
     switch(c"lua_check_client_abort", |conf, loc| flag(conf, &mut loc.check_client_abort)),
 ];
 

@@ -11,6 +11,7 @@ mod profiles;
 mod roots;
 mod sandbox;
 mod sandboxed;
+mod socket;
 mod token;
 mod untrusted;
 mod variable_path;
@@ -30,6 +31,7 @@ pub use code::{Code, Source, evaluate};
 pub use hot::Prepare;
 pub use phases::{Phases, SetCode, Slot, Used};
 pub use sandboxed::Sandboxed;
+pub use socket::Socket;
 pub use token::Token;
 
 /// The `http` block's configuration.
@@ -134,6 +136,8 @@ pub struct LocConf {
     pub use_default_type: Option<bool>,
     /// `lua_check_client_abort`
     pub check_client_abort: Option<bool>,
+    /// `lua_socket_*`
+    pub socket: Socket,
 }
 
 impl LocConf {
@@ -162,6 +166,7 @@ impl LocConf {
             gathers_http10: self.http10_buffering.unwrap_or(usual.gathers_http10),
             default_type: self.use_default_type.unwrap_or(usual.default_type),
             watches_client: self.check_client_abort.unwrap_or(usual.watches_client),
+            socket: self.socket.settings(),
         }
     }
 
@@ -201,6 +206,7 @@ impl Configuration for Confs {
         child.http10_buffering = child.http10_buffering.or(parent.http10_buffering);
         child.use_default_type = child.use_default_type.or(parent.use_default_type);
         child.check_client_abort = child.check_client_abort.or(parent.check_client_abort);
+        child.socket.inherit(&parent.socket);
         Ok(())
     }
 }

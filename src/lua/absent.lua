@@ -12,9 +12,9 @@ for name, functions in pairs {
     socket = { "tcp", "udp", "stream", "connect" },
     timer = { "at", "every", "running_count", "pending_count" },
 } do
-    if ngx[name] == nil then
-        ngx[name] = {}
-        for _, field in ipairs(functions) do ngx[name][field] = failing("ngx." .. name .. "." .. field) end
+    ngx[name] = ngx[name] or {}
+    for _, field in ipairs(functions) do
+        ngx[name][field] = ngx[name][field] or failing("ngx." .. name .. "." .. field)
     end
 end
 

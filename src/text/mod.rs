@@ -6,6 +6,7 @@ mod escape;
 mod number;
 pub mod pattern;
 mod quote;
+pub mod receive;
 mod template;
 
 pub use args::{Arg, Args, Limit};

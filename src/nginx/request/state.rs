@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::ptr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use ngx::core::Status;
 use ngx::ffi::*;
@@ -31,6 +31,12 @@ pub trait Pinnable: Any {
     fn number(&self) -> Option<u64> {
         None
     }
+}
+
+/// What is closed when the request that it belongs to ends, whatever Lua still holds of it.
+pub trait Ends: Any {
+    /// The request has ended or was redirected internally.
+    fn end(&self);
 }
 
 /// The module's state of one request. It lives until the request's pool is destroyed.
@@ -70,6 +76,7 @@ pub struct State {
     driver: RefCell<Option<Box<dyn Any>>>,
     pin: RefCell<Option<Rc<dyn Pinnable>>>,
     kept: RefCell<Vec<Box<dyn Any>>>,
+    ends: RefCell<Vec<Weak<dyn Ends>>>,
 }
 
 impl State {
@@ -128,6 +135,20 @@ impl State {
         self.kept.borrow_mut().push(Box::new(value));
     }
 
+    /// Tells one when the request ends or is redirected internally, where it is still there then.
+    pub fn on_end(&self, one: Weak<dyn Ends>) {
+        let mut ends = self.ends.borrow_mut();
+        if ends.len() == ends.capacity() {
+            ends.retain(|one| one.strong_count() > 0);
+        }
+        ends.push(one);
+    }
+
+    fn end_all(&self) {
+        let ends = self.ends.take();
+        ends.iter().filter_map(Weak::upgrade).for_each(|one| one.end());
+    }
+
     /// An internal redirect starts the request's Lua anew, but on the code that it is pinned to.
     fn redirected(&self) {
         self.headers_set.set(false);
@@ -140,6 +161,7 @@ impl State {
         self.output.redirected();
         self.exec.take();
         self.driver.take();
+        self.end_all();
         self.kept.take();
     }
 }
@@ -196,6 +218,7 @@ impl Request {
                 driver: RefCell::default(),
                 pin: RefCell::default(),
                 kept: RefCell::default(),
+                ends: RefCell::default(),
             });
             (*cleanup).handler = Some(DROP);
             *slot = (*cleanup).data;
@@ -247,6 +270,7 @@ impl Drop for State {
     fn drop(&mut self) {
         // What runs and what it keeps point into the VM that the pin may be the last to hold.
         self.driver.take();
+        self.end_all();
         self.kept.take();
         if let Some(pinned) = self.pin.take() {
             pinned.unpinned();

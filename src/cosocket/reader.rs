@@ -1,0 +1,169 @@
+//! Reading: what was read ahead, and the call that waits for more.
+
+use std::cell::RefCell;
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+
+use crate::nginx::{Channel, Io, Log, Request, Side, Woken};
+use crate::text::receive::{Receive, Until};
+use crate::vm::Operation;
+
+use super::{Cosocket, SocketError};
+
+/// The longest result whose memory is kept for the next one.
+const KEPT: usize = 64 << 10;
+
+/// What a reading call comes to.
+pub enum Read {
+    /// What was asked for. [`Cosocket::give_back`] wants it afterwards.
+    Done(Vec<u8>),
+    /// It goes on when the operation is done.
+    Wait(Operation),
+    /// It has failed; with what was read until then, unless nothing could be.
+    Failed(SocketError, Option<Vec<u8>>),
+}
+
+/// The reading half of a cosocket.
+#[derive(Default)]
+pub(super) struct Reader {
+    /// What was read from the channel; empty before anything was.
+    buffer: Box<[u8]>,
+    /// Where in it lies what nobody has asked for yet.
+    start: usize,
+    end: usize,
+    /// What the call under way waits for.
+    receive: Option<Receive>,
+    /// What belongs to its result so far.
+    gathered: Vec<u8>,
+}
+
+enum Progress {
+    Done,
+    Again,
+    Ended,
+    Failed(SocketError),
+}
+
+impl Reader {
+    pub(super) fn reset(&mut self) {
+        (self.start, self.end) = (0, 0);
+        self.receive = None;
+        self.gathered.clear();
+    }
+
+    /// Says whether nothing was read ahead.
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Reads until the call has what it waits for, or there is no more.
+    fn run(&mut self, channel: &dyn Channel, buffer_size: usize) -> Progress {
+        let Some(receive) = &mut self.receive else { return Progress::Done };
+        loop {
+            let fed = receive.feed(&self.buffer[self.start..self.end], &mut self.gathered);
+            self.start += fed.taken;
+            if fed.complete {
+                return Progress::Done;
+            }
+            if self.buffer.is_empty() {
+                self.buffer = vec![0; buffer_size.max(1)].into();
+            }
+            match channel.recv(&mut self.buffer) {
+                Io::Bytes(count) => (self.start, self.end) = (0, count),
+                Io::Again => return Progress::Again,
+                Io::Closed if receive.ends_with_stream() => return Progress::Done,
+                Io::Closed => return Progress::Ended,
+                Io::Failed(errno) => return Progress::Failed(SocketError::system(errno)),
+            }
+        }
+    }
+}
+
+impl Cosocket {
+    /// Begins to read.
+    pub fn receive(self: &Rc<Self>, request: &Request, receive: Receive) -> Read {
+        match self.side(request, Side::Read) {
+            Ok(channel) => {
+                let timeout = self.read_timeout();
+                Log::of(request).debug(|| format!("lua tcp socket read timeout: {timeout}"));
+                self.reader.borrow_mut().receive = Some(receive);
+                self.read(request, &*channel)
+            }
+            Err(error) => Read::Failed(error, None),
+        }
+    }
+
+    /// Begins to read whatever there is, but not more bytes than that.
+    pub fn receive_any(self: &Rc<Self>, request: &Request, most: usize) -> Read {
+        Log::of(request).debug(|| format!("lua tcp socket calling receiveany() method to read at most {most} bytes"));
+        self.receive(request, Receive::AtMost(most))
+    }
+
+    /// Begins to read up to a pattern, or a piece of that size of what is before it. None: the piece before was the last.
+    pub fn receive_until(
+        self: &Rc<Self>,
+        request: &Request,
+        pattern: &Rc<RefCell<Until>>,
+        size: Option<NonZeroUsize>,
+    ) -> Option<Read> {
+        if let Err(error) = self.side(request, Side::Read) {
+            return Some(Read::Failed(error, None));
+        }
+        let goes_on = pattern.borrow_mut().begin(size);
+        goes_on.then(|| self.receive(request, Receive::Until(Rc::clone(pattern))))
+    }
+
+    /// Goes on with a call that has waited.
+    pub fn received(self: &Rc<Self>, request: &Request) -> Read {
+        let channel = self.channel.borrow().clone();
+        match (self.woken(Side::Read), channel) {
+            (Some(Woken::Ready), Some(channel)) => self.read(request, &*channel),
+            (Some(Woken::TimedOut), Some(_)) => {
+                self.log_error(request, || "lua tcp socket read timed out".into());
+                Read::Failed(SocketError::Timeout, Some(self.take_gathered()))
+            }
+            (..) => Read::Failed(SocketError::Closed, None),
+        }
+    }
+
+    /// Gets the memory of a result back, for the next one.
+    pub fn give_back(&self, mut result: Vec<u8>) {
+        if result.capacity() <= KEPT {
+            result.clear();
+            self.reader.borrow_mut().gathered = result;
+        }
+    }
+
+    fn read(self: &Rc<Self>, request: &Request, channel: &dyn Channel) -> Read {
+        let buffer_size = self.settings.get().buffer_size as usize;
+        let progress = self.reader.borrow_mut().run(channel, buffer_size);
+        if matches!(self.reader.borrow().receive, Some(Receive::AtMost(_))) {
+            Log::of(request).debug(|| "lua tcp socket read any".into());
+        }
+        match progress {
+            Progress::Done => Read::Done(self.take_gathered()),
+            Progress::Again => Read::Wait(self.wait(channel, Side::Read, self.read_timeout())),
+            Progress::Ended => self.read_ended(SocketError::Closed),
+            Progress::Failed(error) => self.read_ended(error),
+        }
+    }
+
+    fn read_ended(&self, error: SocketError) -> Read {
+        let partial = self.take_gathered();
+        self.end_side(Side::Read);
+        Read::Failed(error, Some(partial))
+    }
+
+    fn take_gathered(&self) -> Vec<u8> {
+        let mut reader = self.reader.borrow_mut();
+        reader.receive = None;
+        std::mem::take(&mut reader.gathered)
+    }
+
+    fn read_timeout(&self) -> u32 {
+        match self.timeouts.get().read {
+            0 => self.settings.get().read_timeout,
+            own => own,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The module's own connections to others: their addresses, and what waits for them.
+
+pub(super) mod address;
+pub(super) mod channel;
+pub(super) mod errno;
+pub(super) mod local;
+pub(super) mod option;
+pub(super) mod resolve;
+pub(super) mod stream;
