@@ -8,7 +8,7 @@ use crate::conf::{Code, Confs, MainConf, Prepare, Slot, Source};
 use crate::nginx::{
     Conf, Hook, Level, Phase, TlsHooks, WakeSet, Zone, is_test, log_cycle, restart_system_calls, set_capture, worker_id,
 };
-use crate::phase::{Furnish, Runtime, run_init};
+use crate::phase::{Furnish, Runtime, run_init, run_timer};
 use crate::{api, hot, sandbox, vm};
 
 /// `hotlua_zone`, where it is not given.
@@ -84,7 +84,10 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
 fn furnish(main: &MainConf) -> Furnish {
     let dicts = main.shared_dicts.clone();
     let (cache_max_entries, match_limit) = (main.regex_cache_max_entries, main.regex_match_limit);
+    let limits = api::TimerLimits { pending: main.max_pending_timers(), running: main.max_running_timers() };
+    let timers = api::Timers::new(limits, run_timer);
     Box::new(move |vm| {
+        timers.share(vm)?;
         api::limit_regex(vm, cache_max_entries, match_limit)?;
         api::share(vm, &dicts)
     })

@@ -38,6 +38,7 @@ mod support;
 mod text;
 mod thread;
 mod time;
+mod timer;
 mod variable;
 mod write_guard;
 
@@ -45,6 +46,7 @@ use crate::vm::Family;
 
 pub use regex::limit_regex;
 pub use shared_dict::share;
+pub use timer::{TimerLimits, Timers};
 
 /// Every family, in the order in which a VM gets them: a Lua half may use what earlier ones put into `shared`.
 pub const FAMILIES: &[Family] = &[
@@ -66,6 +68,7 @@ pub const FAMILIES: &[Family] = &[
     body_write::FAMILY,
     sleep::FAMILY,
     socket_tcp::FAMILY,
+    timer::FAMILY,
     thread::FAMILY,
     variable::FAMILY,
     header::FAMILY,

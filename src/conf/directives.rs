@@ -152,6 +152,8 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     }),
     main(c"lua_malloc_trim", Arity::One, worker::malloc_trim),
     main(c"lua_thread_cache_max_entries", Arity::One, worker::thread_cache),
+    main(c"lua_max_pending_timers", Arity::One, worker::max_pending_timers),
+    main(c"lua_max_running_timers", Arity::One, worker::max_running_timers),
     main(c"lua_sa_restart", Arity::Flag, |conf, main| flag(conf, &mut main.sa_restart)),
     main(c"lua_capture_error_log", Arity::One, worker::capture_error_log),
     main(c"lua_regex_cache_max_entries", Arity::One, |conf, main| limit(conf, &mut main.regex_cache_max_entries)),

@@ -99,6 +99,10 @@ pub struct MainConf {
     pub malloc_trim: Option<usize>,
     /// `lua_thread_cache_max_entries`
     pub thread_cache: Option<usize>,
+    /// `lua_max_pending_timers`
+    pub max_pending_timers: Option<usize>,
+    /// `lua_max_running_timers`
+    pub max_running_timers: Option<usize>,
     /// `lua_sa_restart`
     pub sa_restart: Option<bool>,
     /// `lua_capture_error_log`, bytes.

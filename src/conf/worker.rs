@@ -1,4 +1,4 @@
-//! Directives of the worker process: its memory, its coroutines, its signals and what it captures of the log.
+//! Directives of the worker process: its memory, its coroutines, its timers, its signals and what it captures of the log.
 
 use crate::nginx::{Conf, LONGEST_LINE};
 
@@ -17,6 +17,16 @@ impl MainConf {
         self.thread_cache.unwrap_or(1024)
     }
 
+    /// How many timers may wait in a worker.
+    pub fn max_pending_timers(&self) -> usize {
+        self.max_pending_timers.unwrap_or(1024)
+    }
+
+    /// How many timers may run in a worker.
+    pub fn max_running_timers(&self) -> usize {
+        self.max_running_timers.unwrap_or(256)
+    }
+
     /// Says whether system calls go on that a signal has interrupted.
     pub fn restarts_system_calls(&self) -> bool {
         self.sa_restart.unwrap_or(true)
@@ -31,6 +41,16 @@ pub(super) fn malloc_trim(conf: &mut Conf, main: &mut MainConf) -> Result<(), St
 pub(super) fn thread_cache(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
     let count = count(conf)?;
     once(conf, &mut main.thread_cache, count)
+}
+
+pub(super) fn max_pending_timers(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
+    let count = count(conf)?;
+    once(conf, &mut main.max_pending_timers, count)
+}
+
+pub(super) fn max_running_timers(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
+    let count = count(conf)?;
+    once(conf, &mut main.max_running_timers, count)
 }
 
 pub(super) fn capture_error_log(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {

@@ -1,5 +1,7 @@
 //! `GET metrics`: what runs, in Prometheus' text format, with the names that `docs/control-api.md` lists.
 
+use std::collections::BTreeMap;
+
 use ngx::core::Status;
 use prometheus::TextEncoder;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
@@ -56,11 +58,14 @@ fn of_workers(status: &hot::Status) -> Vec<MetricFamily> {
         let samples = status.workers.iter().map(|worker| (vec![("worker", worker.slot.to_string())], value(worker)));
         samples.collect::<Vec<Sample>>()
     };
-    let pinned = status.workers.iter().flat_map(|worker| {
-        worker.pinned.iter().map(|(generation, &requests)| {
-            (vec![("worker", worker.slot.to_string()), ("generation", generation.to_string())], requests)
-        })
-    });
+    let by_generation = |held: fn(&hot::Worker) -> &BTreeMap<u64, u64>| {
+        let samples = status.workers.iter().flat_map(|worker| {
+            held(worker).iter().map(|(generation, &count)| {
+                (vec![("worker", worker.slot.to_string()), ("generation", generation.to_string())], count)
+            })
+        });
+        samples.collect::<Vec<Sample>>()
+    };
     vec![
         gauge(
             "hotlua_worker_generation",
@@ -71,7 +76,12 @@ fn of_workers(status: &hot::Status) -> Vec<MetricFamily> {
         gauge(
             "hotlua_worker_pinned_requests",
             "Requests that still run on an older generation, by that.",
-            pinned.collect(),
+            by_generation(|worker| &worker.pinned),
+        ),
+        gauge(
+            "hotlua_worker_pinned_timers",
+            "Timers that still hold an older generation, by that.",
+            by_generation(|worker| &worker.timers),
         ),
     ]
 }
@@ -164,6 +174,7 @@ mod tests {
             slot,
             generation,
             pinned: pinned.iter().copied().collect(),
+            timers: pinned.iter().take(1).map(|(generation, requests)| (*generation, requests + 3)).collect(),
             modules,
         };
         let mut status = hot::Status {
@@ -197,6 +208,7 @@ mod tests {
                 (r#"hotlua_worker_modules{worker="1"}"#, "0"),
                 (r#"hotlua_worker_pinned_requests{worker="0",generation="5"}"#, "1"),
                 (r#"hotlua_worker_pinned_requests{worker="0",generation="6"}"#, "2"),
+                (r#"hotlua_worker_pinned_timers{worker="0",generation="5"}"#, "4"),
             ]
         );
         assert!(text.contains("# TYPE hotlua_generation gauge\n"), "{text}");

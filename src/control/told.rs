@@ -158,12 +158,18 @@ mod tests {
 
     #[test]
     fn the_status_tells_of_the_sandbox_too() {
-        let worker = hot::Worker { pid: 7, generation: 3, pinned: [(2, 1)].into(), ..hot::Worker::default() };
+        let worker = hot::Worker {
+            pid: 7,
+            generation: 3,
+            pinned: [(2, 1)].into(),
+            timers: [(2, 3)].into(),
+            ..hot::Worker::default()
+        };
         let hot = Status { generation: 3, workers: vec![worker], ..Status::default() };
         let json = |sandbox| serde_json::to_string(&StatusAnswer { hot: hot.clone(), sandbox }).unwrap();
         let start = concat!(
             r#"{"generation":3,"candidate":null,"#,
-            r#""workers":[{"pid":7,"slot":0,"generation":3,"pinned":{"2":1},"modules":0}],"#,
+            r#""workers":[{"pid":7,"slot":0,"generation":3,"pinned":{"2":1},"timers":{"2":3},"modules":0}],"#,
             r#""roots":[],"zone":{"size":0,"used":0},"last_error":null,"sandbox":"#
         );
         assert_eq!(json(Vec::new()), format!("{start}[]}}"));

@@ -17,7 +17,7 @@ use super::report::{Module, Refused};
 use super::snapshot::Snapshot;
 use super::store::{SlotWord, Store, Word};
 
-/// How often a worker counts the requests that are still pinned to older generations, while there are any.
+/// How often a worker counts the requests and timers that still hold older generations, while there are any.
 const REAP: Duration = Duration::from_millis(100);
 /// The pause between two slices of preparing, in which requests have their turn.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -241,7 +241,7 @@ impl Follower {
         }
     }
 
-    /// Forgets the older generations that nothing runs on any more, and counts the requests on the others.
+    /// Forgets the older generations that nothing runs on any more, and counts what holds the others.
     fn reap(&self) {
         loop {
             let gone = {
@@ -266,12 +266,14 @@ impl Follower {
 
     /// Tells which older generations this worker still has.
     fn tell_pinned(&self) {
-        let mut pinned: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut pinned: BTreeMap<u64, Pinned> = BTreeMap::new();
         for environment in self.retired.borrow().iter() {
-            *pinned.entry(environment.generation.number).or_default() += environment.requests.get();
+            let generation = environment.generation.number;
+            let told = pinned.entry(generation).or_insert(Pinned { generation, requests: 0, timers: 0 });
+            told.requests += environment.requests.get();
+            told.timers += environment.timers.get();
         }
-        let pinned: Vec<Pinned> =
-            pinned.into_iter().map(|(generation, requests)| Pinned { generation, requests }).collect();
+        let pinned: Vec<Pinned> = pinned.into_values().collect();
         if *self.told_pinned.borrow() == pinned {
             return;
         }

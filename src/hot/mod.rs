@@ -39,6 +39,7 @@ use crate::vm::{Family, Live};
 use follow::Follower;
 use prepare::Rules;
 use publish::Publisher;
+use record::Pinned;
 use store::{SlotWord, Store, Word};
 use watcher::Watcher;
 
@@ -201,17 +202,23 @@ impl Hot {
             workers: store
                 .workers()
                 .into_iter()
-                .map(|slot| Worker {
-                    pid: store.slot(slot, SlotWord::Pid) as i32,
-                    slot: store.slot(slot, SlotWord::Worker) as usize,
-                    generation: store.slot(slot, SlotWord::Generation),
-                    pinned: store
-                        .pinned(slot)
-                        .into_iter()
-                        .filter(|pinned| pinned.requests > 0)
-                        .map(|pinned| (pinned.generation, pinned.requests))
-                        .collect(),
-                    modules: store.slot(slot, SlotWord::Modules) as usize,
+                .map(|slot| {
+                    let pinned = store.pinned(slot);
+                    let by = |count: fn(&Pinned) -> u64| {
+                        pinned
+                            .iter()
+                            .map(|told| (told.generation, count(told)))
+                            .filter(|(_, count)| *count > 0)
+                            .collect()
+                    };
+                    Worker {
+                        pid: store.slot(slot, SlotWord::Pid) as i32,
+                        slot: store.slot(slot, SlotWord::Worker) as usize,
+                        generation: store.slot(slot, SlotWord::Generation),
+                        pinned: by(|told| told.requests),
+                        timers: by(|told| told.timers),
+                        modules: store.slot(slot, SlotWord::Modules) as usize,
+                    }
                 })
                 .collect(),
             roots: self.roots.iter().map(|root| root.path.display().to_string()).collect(),

@@ -126,13 +126,15 @@ pub(super) struct Late {
     pub merged: bool,
 }
 
-/// Requests of a worker on an older generation.
+/// What a worker still runs on an older generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Pinned {
     /// Its number.
     pub generation: u64,
     /// How many requests; 0 where something else still holds it.
     pub requests: u64,
+    /// How many timers.
+    pub timers: u64,
 }
 
 /// What a worker says of a candidate: the modules that it has reloaded, or why it refuses.

@@ -150,6 +150,8 @@ pub struct Worker {
     pub generation: u64,
     /// Older generations that requests still run on → how many.
     pub pinned: BTreeMap<u64, u64>,
+    /// Older generations that timers hold → how many.
+    pub timers: BTreeMap<u64, u64>,
     /// How many modules it has loaded.
     pub modules: usize,
 }

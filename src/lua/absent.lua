@@ -10,7 +10,6 @@ end
 
 for name, functions in pairs {
     socket = { "tcp", "udp", "stream", "connect" },
-    timer = { "at", "every", "running_count", "pending_count" },
 } do
     ngx[name] = ngx[name] or {}
     for _, field in ipairs(functions) do

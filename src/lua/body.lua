@@ -31,6 +31,7 @@ end
 
 function req.discard_body(...)
     no_arguments(select("#", ...))
+    if shared.is_fake() then shared.no_request(2) end
     shared.check_phase(OUTPUT)
     local status = prim.discard()
     if status >= SPECIAL_RESPONSE then return shared.exit(status) end

@@ -15,6 +15,7 @@ int hotlua_allowed(uint32_t phases);
 
 -- Sets of phases.
 shared.phases = prim.phases
+local REQUEST = prim.phases.request
 
 -- Why the running phase does not allow a call.
 local function refusal()
@@ -29,6 +30,10 @@ end
 function shared.check_phase(phases, level)
     local allowed = C.hotlua_allowed(phases)
     if allowed == 1 then return end
+    -- Upstream tells by the phase what belongs to the response, and by the lack of a client what belongs to a request.
+    if allowed == 0 and phases == REQUEST and shared.is_fake() then
+        error("API disabled in the current context", (level or 1) + 2)
+    end
     error(refusal(), (level or 1) + 2)
 end
 

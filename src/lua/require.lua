@@ -2,8 +2,8 @@
 -- yield while it loads, and who requires whom is recorded.
 local prim, ngx, shared = ...
 
-local package, error, type, tostring, xpcall = package, error, type, tostring, xpcall
-local getinfo, interpret = debug.getinfo, jit.off
+local package, error, setmetatable, type, tostring, xpcall = package, error, setmetatable, type, tostring, xpcall
+local getinfo, interpret, running = debug.getinfo, jit.off, coroutine.running
 local find, record = prim.find, prim.record
 
 -- What package.loaded holds while a module loads. No table: module(...) would take it for the module's own.
@@ -12,6 +12,13 @@ shared.loading = loading
 -- File of a module's source → its name, so that the requirer can be told by the function that calls.
 local module_of_source = {}
 shared.module_of_source = module_of_source
+-- Coroutine → the name of the module that it loads; MAIN stands for the main one.
+local loads, MAIN = setmetatable({}, { __mode = "k" }), {}
+
+-- The module that loads, where the Lua that runs is loading one.
+function shared.loading_module()
+    return loads[running() or MAIN]
+end
 -- The running generation's; the VM changes it with the generation.
 shared.loaded = package.loaded
 
@@ -57,7 +64,11 @@ function require(name)
         record(module_of_source[source], source:sub(1, 1) == "@" and source:sub(2) or nil, name)
     end
     loaded[name] = loading
+    local own = running() or MAIN
+    local outer = loads[own]
+    loads[own] = name
     local ok, result = xpcall(chunk, shared.failed, name)
+    loads[own] = outer
     if not ok then
         loaded[name] = nil
         error(result, 0)

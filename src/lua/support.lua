@@ -36,6 +36,8 @@ function shared.ended()
     return yield(ended_tag)
 end
 
+shared.is_fake = prim.is_fake
+
 -- Raises for a function that was called where no client's request is; `level` is as for `error`, seen from the caller.
 -- No call on the way to an `error` may be a tail call (`return error(..)`): it would take away a frame that the level
 -- counts.

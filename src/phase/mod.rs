@@ -13,6 +13,7 @@ mod run;
 mod runtime;
 mod sandboxed;
 mod set;
+mod timer;
 mod tls;
 mod trim;
 mod variables;
@@ -46,6 +47,7 @@ pub use log::log;
 pub use runtime::{Furnish, Runtime};
 pub use sandboxed::sandboxed;
 pub use set::set;
+pub use timer::run_timer;
 pub use tls::tls;
 pub use variables::VARIABLES;
 

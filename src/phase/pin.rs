@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::conf::Confs;
 use crate::nginx::{Pinnable, Request, State};
-use crate::vm::{Environment, Failure, Vm};
+use crate::vm::{Environment, Failure, Held, TimerCode, Vm};
 
 use super::runtime::Runtime;
 
@@ -37,6 +37,31 @@ impl Pinnable for Environment {
     }
 }
 
+/// What a timer's fake request runs on. The hold on the environment counts as a timer's, not as a request's.
+struct OfTimer(Rc<Vm>, Held);
+
+impl Pinnable for OfTimer {
+    fn pinned(&self) {}
+    fn unpinned(&self) {}
+
+    fn number(&self) -> Option<u64> {
+        Some(self.1.environment().generation.number)
+    }
+}
+
+/// Pins a timer's fake request to the code of its callback.
+pub(super) fn pin_timer(request: &Request, runtime: &Runtime, code: TimerCode) -> Result<Pinned, Failure> {
+    let (vm, held) = match code {
+        TimerCode::Active => (Rc::clone(&runtime.live.vm), Held::new(runtime.live.pin())),
+        TimerCode::Pinned(held) => (Rc::clone(&runtime.live.vm), held),
+        TimerCode::Own(vm, held) => (vm, held),
+    };
+    let pinned = Pinned { vm: Rc::clone(&vm), environment: Rc::clone(held.environment()) };
+    let state = request.state_or_new().ok_or_else(|| Failure::new("no memory"))?;
+    state.pin(Rc::new(OfTimer(vm, held)));
+    Ok(pinned)
+}
+
 /// The code that the request runs on; a subrequest runs on its main request's, and without the code cache on its own.
 pub(super) fn pin(request: &Request, runtime: &Runtime, caches_code: bool) -> Result<Pinned, Failure> {
     let no_memory = || Failure::new("no memory");
@@ -64,7 +89,11 @@ pub(super) fn pinned(request: &Request, runtime: &Runtime) -> Option<Pinned> {
     match own.or_else(|| request.main().state()?.pinned())?.downcast::<Environment>() {
         Ok(environment) => Some(Pinned { vm: Rc::clone(&runtime.live.vm), environment }),
         Err(other) => {
-            let Fresh(vm, environment) = other.downcast_ref()?;
+            let (vm, environment) = match (other.downcast_ref(), other.downcast_ref()) {
+                (Some(Fresh(vm, environment)), _) => (vm, environment),
+                (None, Some(OfTimer(vm, held))) => (vm, held.environment()),
+                (None, None) => return None,
+            };
             Some(Pinned { vm: Rc::clone(vm), environment: Rc::clone(environment) })
         }
     }

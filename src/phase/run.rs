@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use mlua::{Function, IntoLua, Lua, Thread, Value};
+use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Thread};
 use ngx::core::Status;
 
 use crate::nginx::{Level, Log, Posted, Request, enter};
@@ -67,20 +67,22 @@ impl Wake {
     }
 }
 
-/// What a thread's yield returns.
+/// What a thread's function is called with, or its yield returns.
 enum Given {
     Nothing,
     Thread(Thread),
     Flag(bool),
+    Arguments(MultiValue),
 }
 
-impl IntoLua for Given {
-    fn into_lua(self, _: &Lua) -> mlua::Result<Value> {
-        Ok(match self {
-            Self::Nothing => Value::Nil,
-            Self::Thread(thread) => Value::Thread(thread),
-            Self::Flag(flag) => Value::Boolean(flag),
-        })
+impl IntoLuaMulti for Given {
+    fn into_lua_multi(self, lua: &Lua) -> mlua::Result<MultiValue> {
+        match self {
+            Self::Nothing => Ok(MultiValue::new()),
+            Self::Thread(thread) => thread.into_lua_multi(lua),
+            Self::Flag(flag) => flag.into_lua_multi(lua),
+            Self::Arguments(arguments) => Ok(arguments),
+        }
     }
 }
 
@@ -120,6 +122,11 @@ impl Run {
     /// Begins it. `NGX_DONE`: it waits.
     pub(super) fn begin(self, request: &Request, pinned: &Pinned) -> Status {
         self.drive(request, pinned, VecDeque::new(), Some((ENTRY, Given::Nothing)))
+    }
+
+    /// The same, with arguments for the handler.
+    pub(super) fn begin_with(self, request: &Request, pinned: &Pinned, arguments: MultiValue) -> Status {
+        self.drive(request, pinned, VecDeque::new(), Some((ENTRY, Given::Arguments(arguments))))
     }
 
     /// Runs `turn`, then those of `later` in their order, until none can go on.

@@ -63,6 +63,7 @@ impl Runtime {
     /// A VM of its own for a request without the code cache, in which `init_by_lua*` has run.
     pub fn fresh(&self) -> Result<(Rc<Vm>, Rc<Environment>), Failure> {
         let vm = open(self.families, &self.paths, &self.furnish)?;
+        vm.set_of_request();
         let environment = Environment::first(&vm, Rc::default(), Rc::clone(&self.untrusted))?;
         if let Some(init) = &self.init {
             let _scope = enter(None, Phase::INIT);

@@ -12,6 +12,7 @@ use crate::code::{Generation, Hash, Node, RequireGraph, Untrusted};
 use super::error::Failure;
 use super::retire::OnRetire;
 use super::script::ScriptFile;
+use super::started::Started;
 use super::state::Vm;
 
 /// A module that an environment has loaded from a file.
@@ -41,11 +42,15 @@ pub struct Environment {
     pub loaded: Table,
     /// How many requests are pinned to it.
     pub requests: Cell<u64>,
+    /// How many timers hold it.
+    pub timers: Cell<u64>,
     /// C type id → the metatable that this generation gave it (`ffi.metatype`).
     metatypes: Table,
     /// Its values of the generational globals, as they were when it ran last.
     pub(super) globals: Table,
     pub(super) on_retire: OnRetire,
+    /// What its modules have started that runs by itself.
+    pub(super) started: Started,
     /// Lets the VM count its environments.
     _counted: Rc<()>,
     /// Compiled files and the hashes of their sources, by the path that asks for them.
@@ -68,9 +73,11 @@ impl Environment {
             generation,
             loaded: package.raw_get("loaded")?,
             requests: Cell::new(0),
+            timers: Cell::new(0),
             metatypes: vm.shared().raw_get("metatypes")?,
             globals: vm.lua().create_table()?,
             on_retire: OnRetire::default(),
+            started: Started::active(),
             _counted: Rc::clone(&vm.environments),
             chunks: RefCell::default(),
             scripts: RefCell::default(),
@@ -118,9 +125,11 @@ impl Environment {
             generation,
             loaded,
             requests: Cell::new(0),
+            timers: Cell::new(0),
             metatypes,
             globals: vm.globals.inherit(self, vm.runs(self))?,
             on_retire: self.on_retire.successor(modules),
+            started: self.started.successor(modules),
             _counted: Rc::clone(&vm.environments),
             chunks: RefCell::new(chunks),
             scripts: RefCell::new(scripts),
@@ -151,6 +160,7 @@ impl Environment {
             self.graph.borrow_mut().set_requires(&Node::module(name), requires);
         }
         self.on_retire.take_over(&other.on_retire, modules);
+        self.started.take_over(&other.started, modules);
         Ok(())
     }
 }

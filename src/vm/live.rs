@@ -57,10 +57,13 @@ impl Live {
         }
     }
 
-    /// Makes `environment` the active one.
+    /// Makes `environment` the active one: what modules have started that it does not have ends, and what its own have
+    /// started begins.
     pub fn activate(&self, environment: Rc<Environment>) {
         self.number.set(environment.generation.number);
-        self.active.replace(environment);
+        let before = self.active.replace(Rc::clone(&environment));
+        before.end_replaced(&environment);
+        environment.begin_started();
     }
 
     /// Sets what tells of newer generations.

@@ -15,7 +15,9 @@ mod operation;
 mod retire;
 mod script;
 mod slice;
+mod started;
 mod state;
+mod timer;
 
 pub use compiler::Compiler;
 pub use coroutine::{Coroutine, Step, Yield};
@@ -27,4 +29,6 @@ pub use loader::{LoadError, file_chunk, find_module};
 pub use operation::{Completion, Operation};
 pub use script::{ScriptFile, script_file, script_fresh, script_key, script_source};
 pub use slice::{Progress, Sliced};
+pub use started::Going;
 pub use state::{Vm, check};
+pub use timer::{Held, TimerCode};

@@ -21,6 +21,7 @@ pub struct Vm {
     shared: Table,
     stock: RefCell<Vec<Thread>>,
     stock_limit: Cell<usize>,
+    is_of_request: Cell<bool>,
     /// A module was loaded since [`Vm::take_loaded`] was asked last.
     pub(super) loaded: Cell<bool>,
     /// The environment that `package.loaded` shows.
@@ -57,6 +58,7 @@ impl Vm {
             shared,
             stock: RefCell::default(),
             stock_limit: Cell::new(STOCK),
+            is_of_request: Cell::default(),
             loaded: Cell::new(true),
             running: RefCell::default(),
             resumed: Cell::new(0),
@@ -99,6 +101,16 @@ impl Vm {
     pub fn package_path(&self) -> Result<String, Failure> {
         let package: Table = self.lua.globals().raw_get("package")?;
         Ok(package.raw_get("path")?)
+    }
+
+    /// Marks it as the VM of one request without the code cache.
+    pub fn set_of_request(&self) {
+        self.is_of_request.set(true);
+    }
+
+    /// Says whether it is the VM of one request without the code cache.
+    pub fn is_of_request(&self) -> bool {
+        self.is_of_request.get()
     }
 
     /// Sets how many finished coroutines are kept for reuse.

@@ -3,13 +3,17 @@
 //! It has all that the module keeps of a request: a pool, the module's state and the configuration of a server. It has
 //! no header, no body and no socket of its own.
 
-use std::cell::Cell;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::mem::{MaybeUninit, size_of};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ngx::ffi::*;
 
+use crate::nginx::event::Posted;
+use crate::nginx::log::Log;
 use crate::nginx::request::Request;
 use crate::nginx::value::bytes;
 
@@ -31,6 +35,10 @@ struct Parts {
     log: ngx_log_t,
     /// What stands behind `context:` in the log.
     context: Cell<&'static str>,
+    /// What is dropped at its end, where nobody owns it.
+    kept: Cell<Option<Box<dyn Any>>>,
+    /// Frees it then.
+    free: RefCell<Option<Posted>>,
 }
 
 impl FakeRequest {
@@ -66,13 +74,37 @@ impl FakeRequest {
     /// # Safety
     /// `conf` must be a context of a cycle that outlives the result.
     unsafe fn detached(conf: *const ngx_http_conf_ctx_t) -> Option<Self> {
-        // SAFETY: all-zero is what nginx's ngx_pcalloc leaves in a connection; `ngx_cycle` has its log.
+        // SAFETY: by this function's contract; `ngx_cycle` has its log.
+        unsafe { Self::new(no_connection(), (*ngx_cycle).log, conf) }
+    }
+
+    /// The same, but one whose log lines name the client and the socket that it came to, and go to `log`.
+    ///
+    /// # Safety
+    /// `conf`, `log` and `listening`, which may be null, must be of a cycle that outlives the result.
+    pub(in crate::nginx) unsafe fn of_client(
+        conf: *const ngx_http_conf_ctx_t,
+        log: *mut ngx_log_t,
+        listening: *mut ngx_listening_t,
+        client: &[u8],
+    ) -> Option<Self> {
+        // SAFETY: by this function's contract; the allocation is checked. The counter is a word of shared memory, which
+        // nginx too only adds to.
         unsafe {
-            let mut none: ngx_connection_t = MaybeUninit::zeroed().assume_init();
-            none.fd = NO_SOCKET;
-            none.sockaddr = (&raw const NOWHERE.0).cast_mut();
-            none.socklen = size_of::<sockaddr>() as socklen_t;
-            Self::new(none, (*ngx_cycle).log, conf)
+            let mut connection = no_connection();
+            connection.listening = listening;
+            let fake = Self::new(connection, log, conf)?;
+            let connection = &raw mut (*fake.0.as_ptr()).connection;
+            let address = ngx_pnalloc((*connection).pool, client.len().max(1)).cast::<u8>();
+            if address.is_null() {
+                return None;
+            }
+            ptr::copy_nonoverlapping(client.as_ptr(), address, client.len());
+            (*connection).addr_text = ngx_str_t { len: client.len(), data: address };
+            let number = AtomicU64::from_ptr(ngx_connection_counter.cast()).fetch_add(1, Ordering::Relaxed);
+            (*connection).number = number;
+            (*(*connection).log).connection = number;
+            Some(fake)
         }
     }
 
@@ -87,6 +119,8 @@ impl FakeRequest {
                 events: MaybeUninit::zeroed().assume_init(),
                 log: ptr::read(log),
                 context: Cell::new(""),
+                kept: Cell::default(),
+                free: RefCell::default(),
             })
         };
         let fake = Self(NonNull::from(Box::leak(parts)));
@@ -154,6 +188,17 @@ impl FakeRequest {
         unsafe { &(*self.0.as_ptr()).context }.set(context);
     }
 
+    /// Leaves it to itself until [`Request::end_fake`], which drops `kept`.
+    pub fn leave(self, kept: Box<dyn Any>) {
+        let parts = self.0;
+        // SAFETY: the parts live on, because this is not dropped; `end_fake` posts what makes it whole again.
+        unsafe {
+            (*parts.as_ptr()).kept.set(Some(kept));
+            *(*parts.as_ptr()).free.borrow_mut() = Some(Posted::new(move || drop(Self(parts))));
+        }
+        std::mem::forget(self);
+    }
+
     /// The request.
     pub fn request(&self) -> &Request {
         // SAFETY: the parts live as long as this.
@@ -164,6 +209,9 @@ impl FakeRequest {
 impl Drop for FakeRequest {
     fn drop(&mut self) {
         let parts = self.0.as_ptr();
+        // SAFETY: the parts are still whole.
+        let log = unsafe { Log::from_raw(&raw mut (*parts).log) };
+        log.debug(|| format!("http lua close fake http connection {parts:p}"));
         // SAFETY: what nginx does with a request's cleanups and pool (`ngx_http_free_request`). The log that the pool
         // writes to goes after it, with the box that `new` has leaked.
         unsafe {
@@ -183,12 +231,35 @@ impl Drop for FakeRequest {
 }
 
 impl Request {
+    /// Ends a fake request that was left to itself. It is still there until what runs now has returned to the event loop.
+    pub fn end_fake(&self) {
+        if !self.is_fake() {
+            return;
+        }
+        // SAFETY: a fake request is a field of its parts, whose address is the one that was given to the log.
+        let parts = unsafe { &*(*(*(*self.as_ptr()).connection).log).data.cast::<Parts>() };
+        drop(parts.kept.take());
+        if let Some(free) = &*parts.free.borrow() {
+            free.post();
+        }
+    }
+
     /// Says whether no client has sent it.
     #[inline]
     pub fn is_fake(&self) -> bool {
         // SAFETY: a request's connection outlives it; only a fake one has no descriptor.
         unsafe { (*(*self.as_ptr()).connection).fd == NO_SOCKET }
     }
+}
+
+/// A connection that is none.
+fn no_connection() -> ngx_connection_t {
+    // SAFETY: all-zero is what nginx's ngx_pcalloc leaves in a connection.
+    let mut none: ngx_connection_t = unsafe { MaybeUninit::zeroed().assume_init() };
+    none.fd = NO_SOCKET;
+    none.sockaddr = (&raw const NOWHERE.0).cast_mut();
+    none.socklen = size_of::<sockaddr>() as socklen_t;
+    none
 }
 
 /// The address of a connection that is none: code that asks for the family finds one without an address.

@@ -7,6 +7,7 @@ pub(super) mod fake;
 pub(super) mod header;
 pub(super) mod later;
 pub(super) mod method;
+pub(super) mod origin;
 pub(super) mod redirect;
 pub(super) mod state;
 pub(super) mod variable;
@@ -279,10 +280,13 @@ impl Request {
         let r = self.as_ptr();
         Posted::new(move || {
             // SAFETY: the event is dropped, and so taken from nginx, before the request is freed. The call may end
-            // the request; its connection says whether that is so. Its log shows the request that runs.
+            // the request; its connection says whether that is so. Its log shows the request that runs; that of a fake
+            // request has something else there.
             unsafe {
                 let connection = (*r).connection;
-                if let Some(shown) = (*(*connection).log).data.cast::<ngx_http_log_ctx_t>().as_mut() {
+                if let Some(shown) = (*(*connection).log).data.cast::<ngx_http_log_ctx_t>().as_mut()
+                    && !Self::from_ptr(r).is_fake()
+                {
                     shown.current_request = r;
                 }
                 call(Self::from_ptr(r));
