@@ -1,7 +1,7 @@
 """The workloads: each is a row of the table, with the Lua it runs and the answer it must give."""
 
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parent / "lua"
@@ -20,6 +20,7 @@ class Workload:
     location: str = ""  # default: `= path`, which keeps the regex locations out of the other rows
     request_headers: dict = field(default_factory=dict)
     response_headers: dict = field(default_factory=dict)  # of the Lua subjects
+    server: str = ""  # of servers.py; @PORT@ in the directive is its port
 
     def location_block(self, directive):
         return f"location {self.location or '= ' + self.path} {{\n{directive}\n}}"
@@ -146,6 +147,73 @@ body_filter_by_lua_block { ngx.arg[1] = ngx.arg[1]:upper() }""",
         body="20\n",
     ),
     Workload(
+        name="redis-get",
+        path="/redis-get",
+        directive="""\
+content_by_lua_block {
+    local red = require("nginx.redis"):new()
+    red:set_timeout(1000)
+    assert(red:connect("127.0.0.1", @PORT@))
+    if red:get_reused_times() == 0 then red:set("dog", "an animal") end
+    ngx.say(red:get("dog"))
+    red:set_keepalive(60000, 100)
+}""",
+        body="an animal\n",
+        server="redis",
+    ),
+    Workload(
+        name="memcached-get",
+        path="/memcached-get",
+        directive="""\
+content_by_lua_block {
+    local memc = require("nginx.memcached"):new()
+    memc:set_timeout(1000)
+    assert(memc:connect("127.0.0.1", @PORT@))
+    if memc:get_reused_times() == 0 then memc:set("dog", "an animal") end
+    ngx.say((memc:get("dog")))
+    memc:set_keepalive(60000, 100)
+}""",
+        body="an animal\n",
+        server="memcached",
+    ),
+    Workload(
+        name="sleep-0-100",
+        path="/sleep-0-100",
+        directive="""\
+content_by_lua_block {
+    for _ = 1, 100 do ngx.sleep(0) end
+    ngx.say("slept")
+}""",
+        body="slept\n",
+    ),
+    Workload(
+        name="threads-1000",
+        path="/threads-1000",
+        directive="""\
+content_by_lua_block {
+    local sum, spawn, wait, threads = 0, ngx.thread.spawn, ngx.thread.wait, {}
+    local function body(n) ngx.sleep(0) return n end
+    for i = 1, 1000 do threads[i] = spawn(body, i) end
+    for i = 1, 1000 do sum = sum + select(2, wait(threads[i])) end
+    ngx.say(sum)
+}""",
+        body="500500\n",
+    ),
+    Workload(
+        name="timers-1000",
+        path="/timers-1000",
+        directive="""\
+content_by_lua_block {
+    local count, at = 0, ngx.timer.at
+    local function run() count = count + 1 end
+    for _ = 1, 1000 do assert(at(0, run)) end
+    while count < 1000 do ngx.sleep(0) end
+    ngx.say(count)
+}""",
+        lua_http="lua_max_pending_timers 65536; lua_max_running_timers 65536;",
+        body="1000\n",
+    ),
+    Workload(
         name="sandbox-hello",
         path="/sandbox-hello",
         directive='content_by_lua_file "@DIR@/sandbox_hello.lua";',
@@ -171,6 +239,12 @@ def select(names):
     if unknown:
         raise ValueError(f"no such row: {', '.join(unknown)} (rows: {', '.join(known)})")
     return [w for w in WORKLOADS if not names or w.name in names]
+
+
+def connected(rows, ports):
+    """The rows with the ports of the servers in them."""
+    return [replace(row, directive=row.directive.replace("@PORT@", str(ports[row.server]))) if row.server else row
+            for row in rows]
 
 
 def lua_http(rows):

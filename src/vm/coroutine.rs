@@ -6,6 +6,7 @@ use mlua::{FromLuaMulti, Function, IntoLuaMulti, LightUserData, Lua, MultiValue,
 
 use super::error::Failure;
 use super::operation::Operation;
+use super::parked::Held;
 use super::state::Vm;
 
 /// What a resumed coroutine did.
@@ -99,22 +100,33 @@ impl FromLuaMulti for Values {
 
 /// A coroutine of a VM. Once it has returned it goes back to the VM's stock, unless Lua may hold it.
 pub struct Coroutine {
-    thread: Option<Thread>,
+    thread: Held,
+    /// Where it is in memory, which tells it from others while it is held.
+    address: usize,
     vm: Rc<Vm>,
     is_held: bool,
 }
 
 impl Coroutine {
+    fn new(thread: Thread, vm: &Rc<Vm>, is_held: bool) -> Self {
+        let address = thread.to_pointer().addr();
+        Self { thread: vm.parked.hold(thread), address, vm: Rc::clone(vm), is_held }
+    }
+
     /// Runs it until it returns, yields or raises.
     pub fn resume(&mut self, args: impl IntoLuaMulti) -> Step {
-        let Some(thread) = &self.thread else {
+        self.vm.parked.fetch(&mut self.thread);
+        let Held::Reference(thread) = &self.thread else {
             return Step::Failed(Failure::new("cannot resume dead coroutine"));
         };
-        self.vm.resumed.set(thread.to_pointer().addr());
+        self.vm.resumed.set(self.address);
         match thread.resume::<Values>(args) {
-            Ok(Values(why)) if thread.is_resumable() => Step::Yielded(why),
+            Ok(Values(why)) if thread.is_resumable() => {
+                self.vm.parked.park(&mut self.thread);
+                Step::Yielded(why)
+            }
             Ok(_) => {
-                if let Some(thread) = self.thread.take()
+                if let Some(thread) = self.vm.parked.take(&mut self.thread)
                     && !self.is_held
                 {
                     self.vm.stock(thread);
@@ -123,17 +135,21 @@ impl Coroutine {
             }
             Err(error) => {
                 let traceback = crate::ffi::traceback(self.vm.lua(), thread);
-                self.thread = None;
+                self.vm.parked.take(&mut self.thread);
                 Step::Failed(Failure { traceback, ..error.into() })
             }
         }
     }
-}
 
-impl Coroutine {
     /// Says whether it is that coroutine of Lua.
     pub fn is(&self, thread: &Thread) -> bool {
-        self.thread.as_ref().is_some_and(|own| own == thread)
+        !matches!(self.thread, Held::Ended) && self.address == thread.to_pointer().addr()
+    }
+}
+
+impl Drop for Coroutine {
+    fn drop(&mut self) {
+        self.vm.parked.drop(&mut self.thread);
     }
 }
 
@@ -141,17 +157,57 @@ impl Vm {
     /// Makes a coroutine that Lua holds too, and that will run `function`.
     pub fn light_thread(self: &Rc<Self>, function: &Function) -> Result<(Coroutine, Thread), Failure> {
         let thread = self.lua().create_thread(function.clone())?;
-        Ok((Coroutine { thread: Some(thread.clone()), vm: Rc::clone(self), is_held: true }, thread))
+        Ok((Coroutine::new(thread.clone(), self, true), thread))
     }
 
     /// Makes a coroutine that will run `function`.
     pub fn coroutine(self: &Rc<Self>, function: &Function) -> Result<Coroutine, Failure> {
         while let Some(thread) = self.unstock() {
             if thread.reset(function.clone()).is_ok() {
-                return Ok(Coroutine { thread: Some(thread), vm: Rc::clone(self), is_held: false });
+                return Ok(Coroutine::new(thread, self, false));
             }
         }
         let thread = self.lua().create_thread(function.clone())?;
-        Ok(Coroutine { thread: Some(thread), vm: Rc::clone(self), is_held: false })
+        Ok(Coroutine::new(thread, self, false))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_coroutines_wait_than_there_are_references() {
+        let vm = Vm::new(&[]).unwrap();
+        let function = vm.compile(b"local n = coroutine.yield() sum = (sum or 0) + n", "=t").unwrap();
+        let waiting = || {
+            let mut coroutine = vm.coroutine(&function).unwrap();
+            assert!(matches!(coroutine.resume(()), Step::Yielded(Yield::Cooperate)));
+            coroutine
+        };
+        let mut many: Vec<Coroutine> = (0..20_000).map(|_| waiting()).collect();
+        // Those that are killed leave their places to others.
+        many.truncate(10_000);
+        many.extend((0..10_000).map(|_| waiting()));
+        for (number, coroutine) in many.iter_mut().enumerate() {
+            assert!(matches!(coroutine.resume(number), Step::Done));
+            assert!(matches!(coroutine.resume(number), Step::Failed(_)));
+        }
+        assert_eq!(vm.lua().globals().raw_get::<i64>("sum").unwrap(), (0..20_000).sum::<i64>());
+    }
+
+    #[test]
+    fn a_parked_one_is_still_told_from_others() {
+        let vm = Vm::new(&[]).unwrap();
+        let function = vm.compile(b"coroutine.yield()", "=t").unwrap();
+        let waiting = || {
+            let (mut coroutine, thread) = vm.light_thread(&function).unwrap();
+            coroutine.resume(());
+            (coroutine, thread)
+        };
+        let many: Vec<_> = (0..5_000).map(|_| waiting().0).collect();
+        let (last, thread) = waiting();
+        assert!(last.is(&thread));
+        assert_eq!(many.iter().filter(|coroutine| coroutine.is(&thread)).count(), 0);
     }
 }

@@ -12,6 +12,7 @@ mod handler;
 mod live;
 mod loader;
 mod operation;
+mod parked;
 mod retire;
 mod script;
 mod slice;

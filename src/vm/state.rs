@@ -10,6 +10,7 @@ use super::environment::Environment;
 use super::error::Failure;
 use super::family::Family;
 use super::globals::Globals;
+use super::parked::Parked;
 use super::slice;
 
 /// How many finished coroutines are kept for reuse, where it is not set.
@@ -22,6 +23,7 @@ pub struct Vm {
     stock: RefCell<Vec<Thread>>,
     stock_limit: Cell<usize>,
     is_of_request: Cell<bool>,
+    pub(super) parked: Parked,
     /// A module was loaded since [`Vm::take_loaded`] was asked last.
     pub(super) loaded: Cell<bool>,
     /// The environment that `package.loaded` shows.
@@ -53,8 +55,10 @@ impl Vm {
         for family in families.iter().copied().flatten() {
             family.install(&lua, &ngx, &shared)?;
         }
+        let parked = Parked::new(&lua)?;
         let vm = Rc::new(Self {
             lua,
+            parked,
             shared,
             stock: RefCell::default(),
             stock_limit: Cell::new(STOCK),

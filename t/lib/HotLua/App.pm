@@ -56,20 +56,23 @@ my @BROKEN = (
     ['truncated after return', 'return', qr/attempt to index/],
 );
 
-# start(workers => N, comment => BYTES a module): an nginx with version 2 at /quick and at /waiting.
+# start(workers => N, comment => BYTES a module, wait => {quick => LUA, waiting => LUA}, server => TEXT, files => {..}): an
+# nginx with version 2 at /quick and at /waiting. WAIT is what they do between their first and their other requires.
 sub start {
     my ($class, %option) = @_;
     my $self = bless { comment => 'x' x ($option{comment} // 1) }, $class;
+    my $wait = $option{wait} // { quick => '', waiting => 'ngx.sleep(0.005)' };
     $self->{nginx} = HotLua::Nginx->new(
         workers => $option{workers} // 2,
         http => 'lua_package_path "%ROOT%/lua/?.lua;;"; hotlua_root %ROOT%/lua;',
-        server => join('', map { "location = /$_ { content_by_lua_file %ROOT%/lua/$_.lua; }\n" } qw(quick waiting long finish)),
+        server => join('', map { "location = /$_ { content_by_lua_file %ROOT%/lua/$_.lua; }\n" } qw(quick waiting long finish))
+            . ($option{server} // ''),
         files => {
             'lua/long.lua' => $LONG,
             'lua/finish.lua' => $FINISH,
-            'lua/quick.lua' => $HANDLER =~ s/WAIT\n//r,
-            'lua/waiting.lua' => $HANDLER =~ s/WAIT/ngx.sleep(0.005)/r,
+            (map { ("lua/$_.lua" => $HANDLER =~ s/WAIT/$wait->{$_}/r) } qw(quick waiting)),
             map { file_of($_) => $self->source_of($_, 2) } keys %SOURCE,
+            %{ $option{files} // {} },
         },
     );
     return $self;
