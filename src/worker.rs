@@ -59,7 +59,7 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
                 .vm
                 .compile_handler(text, text, name)
                 .map_err(|failure: vm::Failure| failure.to_string())?;
-            let _ = chunk.set(compiled);
+            let _ = chunk.set(runtime.live.vm.keep(compiled));
         }
     }
     sandbox::set_profiles(&main.profiles);

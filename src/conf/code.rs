@@ -6,7 +6,7 @@ use mlua::Function;
 use once_cell::unsync::OnceCell;
 
 use crate::nginx::{ComplexValue, Conf, Request, prefix};
-use crate::vm;
+use crate::vm::{self, Kept};
 
 use super::block::end_of_block;
 use super::variable_path;
@@ -20,7 +20,7 @@ pub enum Source {
         /// Its chunk name: `=content_by_lua(nginx.conf:40)`.
         name: String,
         /// Compiled in the worker's VM.
-        chunk: OnceCell<Function>,
+        chunk: OnceCell<Kept<Function>>,
     },
     /// In a file that is the same for every request.
     File(PathBuf),

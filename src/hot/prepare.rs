@@ -121,7 +121,7 @@ impl Preparation {
                     let chunk = vm.compile_handler(&source.text, source.loadable(), &format!("@{file}"))?;
                     let mut graph = self.next.graph.borrow_mut();
                     graph.set_requires(&Node::chunk(&file), literal_requires(&source.text));
-                    self.next.chunks.borrow_mut().insert(file.into_bytes().into(), (chunk, source.hash));
+                    self.next.remember(vm, file.as_bytes(), chunk, source.hash);
                 }
                 Ok(None)
             }

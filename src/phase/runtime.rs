@@ -83,7 +83,9 @@ impl Runtime {
     ) -> Result<Function, LoadError> {
         match &code.source {
             Source::Inline { text, name, chunk } => match chunk.get() {
-                Some(chunk) if Rc::ptr_eq(vm, &self.live.vm) => Ok(chunk.clone()),
+                Some(chunk) if Rc::ptr_eq(vm, &self.live.vm) => {
+                    chunk.get().map_err(|error| LoadError::Compile(error.into()))
+                }
                 _ => vm.compile_handler(text, text, name).map_err(LoadError::Compile),
             },
             Source::File(path) => {

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use mlua::{FromLuaMulti, Function, IntoLuaMulti, LightUserData, Lua, MultiValue, Thread, Value};
 
+use super::anchor::Kept;
 use super::error::Failure;
 use super::operation::Operation;
-use super::parked::Held;
 use super::state::Vm;
 
 /// What a resumed coroutine did.
@@ -100,7 +100,8 @@ impl FromLuaMulti for Values {
 
 /// A coroutine of a VM. Once it has returned it goes back to the VM's stock, unless Lua may hold it.
 pub struct Coroutine {
-    thread: Held,
+    /// None once it has ended.
+    thread: Option<Kept<Thread>>,
     /// Where it is in memory, which tells it from others while it is held.
     address: usize,
     vm: Rc<Vm>,
@@ -110,32 +111,34 @@ pub struct Coroutine {
 impl Coroutine {
     fn new(thread: Thread, vm: &Rc<Vm>, is_held: bool) -> Self {
         let address = thread.to_pointer().addr();
-        Self { thread: vm.parked.hold(thread), address, vm: Rc::clone(vm), is_held }
+        Self { thread: Some(vm.anchors.keep(thread)), address, vm: Rc::clone(vm), is_held }
     }
 
     /// Runs it until it returns, yields or raises.
     pub fn resume(&mut self, args: impl IntoLuaMulti) -> Step {
-        self.vm.parked.fetch(&mut self.thread);
-        let Held::Reference(thread) = &self.thread else {
+        let Some(kept) = &mut self.thread else {
             return Step::Failed(Failure::new("cannot resume dead coroutine"));
+        };
+        let thread = match kept.get() {
+            Ok(thread) => thread,
+            Err(error) => return Step::Failed(error.into()),
         };
         self.vm.resumed.set(self.address);
         match thread.resume::<Values>(args) {
             Ok(Values(why)) if thread.is_resumable() => {
-                self.vm.parked.park(&mut self.thread);
+                kept.settle();
                 Step::Yielded(why)
             }
             Ok(_) => {
-                if let Some(thread) = self.vm.parked.take(&mut self.thread)
-                    && !self.is_held
-                {
+                self.thread = None;
+                if !self.is_held {
                     self.vm.stock(thread);
                 }
                 Step::Done
             }
             Err(error) => {
-                let traceback = crate::ffi::traceback(self.vm.lua(), thread);
-                self.vm.parked.take(&mut self.thread);
+                let traceback = crate::ffi::traceback(self.vm.lua(), &thread);
+                self.thread = None;
                 Step::Failed(Failure { traceback, ..error.into() })
             }
         }
@@ -143,13 +146,7 @@ impl Coroutine {
 
     /// Says whether it is that coroutine of Lua.
     pub fn is(&self, thread: &Thread) -> bool {
-        !matches!(self.thread, Held::Ended) && self.address == thread.to_pointer().addr()
-    }
-}
-
-impl Drop for Coroutine {
-    fn drop(&mut self) {
-        self.vm.parked.drop(&mut self.thread);
+        self.thread.is_some() && self.address == thread.to_pointer().addr()
     }
 }
 

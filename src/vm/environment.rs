@@ -9,6 +9,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::code::{Generation, Hash, Node, RequireGraph, Untrusted};
 
+use super::anchor::Kept;
 use super::error::Failure;
 use super::retire::OnRetire;
 use super::script::ScriptFile;
@@ -29,7 +30,7 @@ pub struct LoadedModule {
 }
 
 /// Compiled files and the hashes of their sources, by path.
-type Chunks = HashMap<Box<[u8]>, (Function, Hash), FxBuildHasher>;
+type Chunks = HashMap<Box<[u8]>, (Rc<Kept<Function>>, Hash), FxBuildHasher>;
 
 /// Untrusted scripts by path.
 type Scripts = HashMap<Rc<[u8]>, Rc<ScriptFile>, FxBuildHasher>;
@@ -137,6 +138,17 @@ impl Environment {
             modules: RefCell::new(known),
             graph: RefCell::new(graph),
         }))
+    }
+
+    /// The remembered chunk of a file, by the path that asks for it; an error where memory ran out.
+    #[inline]
+    pub fn chunk(&self, path: &[u8]) -> Option<mlua::Result<Function>> {
+        self.chunks.borrow().get(path).map(|(chunk, _)| chunk.get())
+    }
+
+    /// Remembers the chunk of a file.
+    pub fn remember(&self, vm: &Vm, path: &[u8], chunk: Function, hash: Hash) {
+        self.chunks.borrow_mut().insert(path.into(), (Rc::new(vm.keep(chunk)), hash));
     }
 
     /// The files whose chunks or scripts are remembered and `differ` from the hash that these have.

@@ -89,8 +89,8 @@ pub fn file_chunk(
     path: &[u8],
     from_request: bool,
 ) -> Result<Function, LoadError> {
-    if let Some((chunk, _)) = environment.chunks.borrow().get(path) {
-        return Ok(chunk.clone());
+    if let Some(chunk) = environment.chunk(path) {
+        return chunk.map_err(|error| LoadError::Compile(error.into()));
     }
     let as_path = PathBuf::from(std::ffi::OsStr::from_bytes(path));
     let refuse = |error| LoadError::Path(as_path.clone(), error);
@@ -99,9 +99,8 @@ pub fn file_chunk(
         Some((root, rest)) => {
             let relative = normalize(rest).map_err(refuse)?;
             let file = root.join(relative.as_path());
-            let known = environment.chunks.borrow().get(file.as_os_str().as_bytes()).cloned();
-            if let Some((chunk, _)) = known {
-                return Ok(chunk);
+            if let Some(chunk) = environment.chunk(file.as_os_str().as_bytes()) {
+                return chunk.map_err(|error| LoadError::Compile(error.into()));
             }
             if environment.untrusted.holds(&file) {
                 return Err(LoadError::Sandboxed(as_path));
@@ -120,7 +119,7 @@ pub fn file_chunk(
     let chunk = chunk.map_err(|failure| LoadError::File(as_path, failure))?;
     let name = file.to_string_lossy();
     environment.graph.borrow_mut().set_requires(&Node::chunk(&name), literal_requires(&source.text));
-    environment.chunks.borrow_mut().insert(file.as_os_str().as_bytes().into(), (chunk.clone(), source.hash));
+    environment.remember(vm, file.as_os_str().as_bytes(), chunk.clone(), source.hash);
     Ok(chunk)
 }
 

@@ -1,5 +1,6 @@
 //! LuaJIT: one state, its generations' environments, its coroutines, and the text of its errors.
 
+mod anchor;
 mod compiler;
 mod coroutine;
 mod environment;
@@ -12,7 +13,6 @@ mod handler;
 mod live;
 mod loader;
 mod operation;
-mod parked;
 mod retire;
 mod script;
 mod slice;
@@ -20,6 +20,7 @@ mod started;
 mod state;
 mod timer;
 
+pub use anchor::{Anchor, Anchors, Kept};
 pub use compiler::Compiler;
 pub use coroutine::{Coroutine, Step, Yield};
 pub use environment::Environment;

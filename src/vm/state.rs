@@ -6,11 +6,11 @@ use std::rc::{Rc, Weak};
 use mlua::chunk::{Chunk, ChunkMode};
 use mlua::{Function, Lua, Table, Thread};
 
+use super::anchor::{Anchors, Kept};
 use super::environment::Environment;
 use super::error::Failure;
 use super::family::Family;
 use super::globals::Globals;
-use super::parked::Parked;
 use super::slice;
 
 /// How many finished coroutines are kept for reuse, where it is not set.
@@ -23,7 +23,7 @@ pub struct Vm {
     stock: RefCell<Vec<Thread>>,
     stock_limit: Cell<usize>,
     is_of_request: Cell<bool>,
-    pub(super) parked: Parked,
+    pub(super) anchors: Rc<Anchors>,
     /// A module was loaded since [`Vm::take_loaded`] was asked last.
     pub(super) loaded: Cell<bool>,
     /// The environment that `package.loaded` shows.
@@ -55,10 +55,10 @@ impl Vm {
         for family in families.iter().copied().flatten() {
             family.install(&lua, &ngx, &shared)?;
         }
-        let parked = Parked::new(&lua)?;
+        let anchors = Anchors::new(&lua)?;
         let vm = Rc::new(Self {
             lua,
-            parked,
+            anchors,
             shared,
             stock: RefCell::default(),
             stock_limit: Cell::new(STOCK),
@@ -94,6 +94,13 @@ impl Vm {
     pub fn may_wait(&self) -> bool {
         let thread = self.lua.current_thread();
         thread.to_pointer().addr() == self.resumed.get() && crate::ffi::may_yield(&thread)
+    }
+
+    /// Keeps a function for long.
+    pub fn keep(&self, function: Function) -> Kept<Function> {
+        let mut kept = self.anchors.keep(function);
+        kept.settle();
+        kept
     }
 
     /// Compiles source or bytecode. `name` is a Lua chunk name: `@path` or `=text`.
