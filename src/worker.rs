@@ -40,6 +40,7 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
     set_capture(main.capture_error_log)?;
     add_handlers(conf, main)?;
     hook_tls(conf, main)?;
+    main.complete_client_tls(conf)?;
     main.check_profile_variables(&conf.known_variables())?;
     main.bind_profiles()?;
     if !main.used {

@@ -28,7 +28,9 @@ mod require;
 mod resty_core;
 mod shared_dict;
 mod sleep;
+mod socket_request;
 mod socket_tcp;
+mod socket_tcp_tls;
 mod split;
 mod ssl;
 mod ssl_clienthello;
@@ -68,6 +70,8 @@ pub const FAMILIES: &[Family] = &[
     body_write::FAMILY,
     sleep::FAMILY,
     socket_tcp::FAMILY,
+    socket_tcp_tls::FAMILY,
+    socket_request::FAMILY,
     timer::FAMILY,
     thread::FAMILY,
     variable::FAMILY,

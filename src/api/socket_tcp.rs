@@ -15,10 +15,10 @@ pub(super) const FAMILY: Family = Family { name: "socket_tcp", install, lua: inc
 
 /// What a call of the Lua half gets: the result; or `false` and an operation, after which the call that goes on is made;
 /// or `nil`, what is wrong, and what was read until then.
-type Answer = mlua::Result<(Value, Value, Value)>;
+pub(super) type Answer = mlua::Result<(Value, Value, Value)>;
 
 /// A cosocket as Lua holds it.
-struct Socket(Rc<Cosocket>);
+pub(super) struct Socket(pub(super) Rc<Cosocket>);
 
 /// The pattern of an iterator of `receiveuntil`.
 struct Pattern(Rc<RefCell<Until>>);
@@ -170,16 +170,16 @@ fn option(number: usize) -> Result<SocketOption, SocketError> {
 }
 
 /// The cosocket that a value of Lua's is. What is none is as one that was never connected.
-fn of(value: &Value) -> Option<Rc<Cosocket>> {
+pub(super) fn of(value: &Value) -> Option<Rc<Cosocket>> {
     Some(Rc::clone(&value.as_userdata()?.borrow::<Socket>().ok()?.0))
 }
 
-fn with(lua: &Lua, socket: &Value, call: impl FnOnce(&Rc<Cosocket>, &Request) -> Answer) -> Answer {
+pub(super) fn with(lua: &Lua, socket: &Value, call: impl FnOnce(&Rc<Cosocket>, &Request) -> Answer) -> Answer {
     let answer = of(socket).and_then(|socket| current_or_fake(|request| call(&socket, request)));
     answer.unwrap_or_else(|| failed(lua, &SocketError::Closed, None))
 }
 
-fn stepped(lua: &Lua, step: Step<impl IntoLua>) -> Answer {
+pub(super) fn stepped(lua: &Lua, step: Step<impl IntoLua>) -> Answer {
     match step {
         Step::Done(value) => Ok((value.into_lua(lua)?, Value::Nil, Value::Nil)),
         Step::Wait(operation) => waiting(lua, operation),

@@ -15,10 +15,10 @@ pub(super) const FAMILY: Family = Family { name: "ssl", install, lua: include_st
 const BAD_REQUEST: &str = "bad request";
 
 /// A chain of certificates that Lua holds.
-struct Chain(Rc<Certificates>);
+pub(super) struct Chain(pub Rc<Certificates>);
 
 /// A private key that Lua holds.
-struct Key(PrivateKey);
+pub(super) struct Key(pub Rc<PrivateKey>);
 
 impl UserData for Chain {}
 impl UserData for Key {}
@@ -72,7 +72,9 @@ fn install_pure(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     )?;
     prim.raw_set(
         "parse_pem_priv_key",
-        lua.create_function(|_, pem: LuaString| Ok(PrivateKey::from_pem(&pem.as_bytes(), None).map(Key)))?,
+        lua.create_function(|_, pem: LuaString| {
+            Ok(PrivateKey::from_pem(&pem.as_bytes(), None).map(|key| Key(Rc::new(key))))
+        })?,
     )
 }
 

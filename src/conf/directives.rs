@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::nginx::{Apply, Arity, Conf, Context, Directive, SharedDict};
 
+use super::client_tls::{self, command, file, protocols, verify_depth};
 use super::code::Code;
 use super::number::number;
 use super::once::{argument, duplicate, once};
@@ -192,6 +193,25 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     }),
     switch(c"lua_socket_log_errors", |conf, loc| flag(conf, &mut loc.socket.log_errors)),
     switch(c"lua_check_client_abort", |conf, loc| flag(conf, &mut loc.check_client_abort)),
+    location(c"lua_ssl_protocols", LEVELS, Arity::Some, |conf, loc| protocols(conf, loc)),
+    location(c"lua_ssl_ciphers", LEVELS, Arity::One, |conf, loc| {
+        client_tls::text(conf, loc, |settings| &mut settings.ciphers)
+    }),
+    location(c"lua_ssl_certificate", LEVELS, Arity::One, |conf, loc| {
+        file(conf, loc, |settings| &mut settings.certificates)
+    }),
+    location(c"lua_ssl_certificate_key", LEVELS, Arity::One, |conf, loc| {
+        file(conf, loc, |settings| &mut settings.certificate_keys)
+    }),
+    location(c"lua_ssl_trusted_certificate", LEVELS, Arity::One, |conf, loc| {
+        client_tls::text(conf, loc, |settings| &mut settings.trusted)
+    }),
+    location(c"lua_ssl_crl", LEVELS, Arity::One, |conf, loc| client_tls::text(conf, loc, |settings| &mut settings.crl)),
+    location(c"lua_ssl_verify_depth", LEVELS, Arity::One, |conf, loc| verify_depth(conf, loc)),
+    location(c"lua_ssl_conf_command", LEVELS, Arity::Two, |conf, loc| command(conf, loc)),
+    location(c"lua_ssl_key_log", LEVELS, Arity::One, |conf, loc| {
+        client_tls::text(conf, loc, |settings| &mut settings.key_log)
+    }),
 ];
 
 fn content(conf: &mut Conf, loc: &mut LocConf, read: Read) -> Result<(), String> {

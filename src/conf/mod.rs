@@ -1,6 +1,7 @@
 //! The directives: what nginx.conf may say, checked as it is read, and where it is kept.
 
 mod block;
+mod client_tls;
 mod code;
 mod directives;
 mod hot;
@@ -24,9 +25,10 @@ use std::time::Duration;
 
 use once_cell::unsync::OnceCell;
 
-use crate::nginx::{Conf, Configuration, Directive, Settings, SharedDict, Zone};
+use crate::nginx::{ClientContext, Conf, Configuration, Directive, Settings, SharedDict, Zone};
 use crate::sandbox::{Profile, Variable};
 
+pub use client_tls::{ClientContexts, ClientTls};
 pub use code::{Code, Source, evaluate};
 pub use hot::Prepare;
 pub use phases::{Phases, SetCode, Slot, Used};
@@ -109,6 +111,8 @@ pub struct MainConf {
     pub capture_error_log: Option<usize>,
     /// The shared memory, once it was asked for.
     pub zone: Option<Zone>,
+    /// What `lua_ssl_*` has asked for, made once.
+    client_contexts: ClientContexts,
     /// What the composition root made of this configuration.
     pub runtime: OnceCell<Box<dyn Any>>,
     /// How its code changes, as the composition root keeps it.
@@ -142,6 +146,8 @@ pub struct LocConf {
     pub check_client_abort: Option<bool>,
     /// `lua_socket_*`
     pub socket: Socket,
+    /// `lua_ssl_*`
+    pub client_tls: ClientTls,
 }
 
 impl LocConf {
@@ -211,7 +217,14 @@ impl Configuration for Confs {
         child.use_default_type = child.use_default_type.or(parent.use_default_type);
         child.check_client_abort = child.check_client_abort.or(parent.check_client_abort);
         child.socket.inherit(&parent.socket);
-        Ok(())
+        let mut contexts = std::mem::take(&mut conf.main_conf::<Self>().client_contexts);
+        let inherited = child.client_tls.inherit(conf, &parent.client_tls, &mut contexts);
+        conf.main_conf::<Self>().client_contexts = contexts;
+        inherited
+    }
+
+    fn client_context(loc: &LocConf) -> Option<&ClientContext> {
+        loc.client_tls.context()
     }
 }
 

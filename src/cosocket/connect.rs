@@ -7,7 +7,8 @@ use crate::nginx::{
     Address, Connecting, Destination, Local, Log, Request, Resolution, Resolved, Resolving, Side, Stream, Woken,
 };
 
-use super::{Cosocket, SocketError, Step};
+use super::tls::Shaking;
+use super::{Cosocket, Owner, SocketError, Step};
 
 /// A call of `connect` under way.
 pub(super) enum Attempt {
@@ -15,20 +16,22 @@ pub(super) enum Attempt {
     Resolving { answer: Rc<RefCell<Option<Resolved>>>, _resolution: Resolution },
     /// The connection is being made.
     Connecting { stream: Rc<Stream>, to: Address },
+    /// TLS is being agreed on.
+    Shaking(Shaking),
 }
 
 impl Cosocket {
     /// Begins to connect to a host, which may be an IP address, a name or `unix:` and a path. A connection that there is
     /// goes first.
     pub fn connect(self: &Rc<Self>, request: &Request, host: &[u8], port: u16) -> Step<()> {
-        if self.owner.get() != 0 && self.owner.get() != request.address() {
+        if ![Owner::Nobody, Owner::of(request)].contains(&self.owner.get()) {
             return Step::Failed(SocketError::BadRequest);
         }
         if let Err(error) = self.check_free() {
             return Step::Failed(error);
         }
         let log = Log::of(request);
-        if self.owner.get() != 0 {
+        if self.owner.get() != Owner::Nobody {
             log.debug(|| "lua reuse socket upstream ctx".into());
         }
         if self.channel.borrow().is_some() {
@@ -98,10 +101,7 @@ impl Cosocket {
     }
 
     fn connect_to(self: &Rc<Self>, request: &Request, to: Address) -> Step<()> {
-        let timeout = match self.timeouts.get().connect {
-            0 => self.settings.get().connect_timeout,
-            own => own,
-        };
+        let timeout = self.connect_timeout();
         Log::of(request).debug(|| format!("lua tcp socket connect timeout: {timeout}"));
         match Stream::connect(request, &to, self.local.get().as_ref()) {
             Ok(Connecting::Connected(stream)) => self.stands(stream),
@@ -110,6 +110,13 @@ impl Cosocket {
                 Step::Wait(self.wait(&*stream, Side::Write, timeout))
             }
             Err(errno) => Step::Failed(SocketError::system(errno)),
+        }
+    }
+
+    pub(super) fn connect_timeout(&self) -> u32 {
+        match self.timeouts.get().connect {
+            0 => self.settings.get().connect_timeout,
+            own => own,
         }
     }
 

@@ -9,6 +9,8 @@ use crate::nginx::Errno;
 pub enum SocketError {
     /// It is not connected, or no more.
     Closed,
+    /// The client has gone before it has sent all of its request.
+    Aborted,
     /// The time is over.
     Timeout,
     /// Another light thread waits for it: "connecting", "reading" or "writing".
@@ -33,6 +35,7 @@ impl SocketError {
     pub fn text(&self) -> Cow<'_, [u8]> {
         match self {
             Self::Closed => Cow::Borrowed(b"closed"),
+            Self::Aborted => Cow::Borrowed(b"client aborted"),
             Self::Timeout => Cow::Borrowed(b"timeout"),
             Self::Busy("connecting") => Cow::Borrowed(b"socket busy connecting"),
             Self::Busy("reading") => Cow::Borrowed(b"socket busy reading"),

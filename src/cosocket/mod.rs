@@ -1,10 +1,12 @@
 //! What a cosocket is: a connection that reads and writes as its Lua waits, by whom it may be used, and what it answers.
 
+mod client;
 mod connect;
 mod error;
 mod keepalive;
 mod options;
 mod reader;
+mod tls;
 mod wait;
 mod writer;
 
@@ -21,6 +23,25 @@ use writer::Writer;
 
 pub use error::SocketError;
 pub use reader::Read;
+pub use tls::{Greeting, Identity};
+
+/// The request that may use a cosocket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Owner {
+    /// None: it was never connected.
+    #[default]
+    Nobody,
+    /// The one at that address.
+    Request(usize),
+    /// One that has ended: nobody may use it any more.
+    Ended,
+}
+
+impl Owner {
+    fn of(request: &Request) -> Self {
+        Self::Request(request.address())
+    }
+}
 
 /// What a call of a cosocket comes to.
 pub enum Step<T> {
@@ -45,8 +66,7 @@ impl<T> Step<T> {
 
 /// A cosocket, connected or not. It belongs to the request that has connected it, and is closed when that ends.
 pub struct Cosocket {
-    /// The address of that request; 0: of none.
-    owner: Cell<usize>,
+    owner: Cell<Owner>,
     /// None while it is not connected.
     channel: RefCell<Option<Rc<dyn Channel>>>,
     /// The channel again, where it is a connection of the module's own.
@@ -68,6 +88,8 @@ pub struct Cosocket {
     local: Cell<Option<Local>>,
     /// How often its connection has come out of a pool.
     reused: Cell<u32>,
+    /// What it shows servers that ask for a certificate.
+    identity: RefCell<Option<Identity>>,
 }
 
 /// The cosocket's own timeouts, milliseconds; 0: what the directives say.
@@ -85,7 +107,7 @@ impl Default for Cosocket {
     /// One that is not connected.
     fn default() -> Self {
         Self {
-            owner: Cell::new(0),
+            owner: Cell::default(),
             channel: RefCell::default(),
             stream: RefCell::default(),
             attempt: RefCell::default(),
@@ -98,6 +120,7 @@ impl Default for Cosocket {
             settings: Cell::default(),
             local: Cell::default(),
             reused: Cell::default(),
+            identity: RefCell::default(),
         }
     }
 }
@@ -105,7 +128,7 @@ impl Default for Cosocket {
 impl Ends for Cosocket {
     fn end(&self) {
         self.drop_connection();
-        self.owner.set(0);
+        self.owner.set(Owner::Ended);
     }
 }
 
@@ -137,8 +160,8 @@ impl Cosocket {
     fn connection(&self) -> Result<Option<Rc<Stream>>, SocketError> {
         match &*self.attempt.borrow() {
             Some(Attempt::Connecting { stream, .. }) => return Ok(Some(Rc::clone(stream))),
-            Some(Attempt::Resolving { .. }) => return Ok(None),
-            None => {}
+            Some(Attempt::Resolving { .. }) => return Err(SocketError::Closed),
+            Some(Attempt::Shaking(_)) | None => {}
         }
         match &*self.channel.borrow() {
             Some(_) => Ok(self.stream.borrow().clone()),
@@ -150,7 +173,7 @@ impl Cosocket {
     fn own(self: &Rc<Self>, request: &Request) {
         let Some(state) = request.state() else { return };
         self.settings.set(state.settings.get().socket);
-        if self.owner.replace(request.address()) != request.address() {
+        if self.owner.replace(Owner::of(request)) != Owner::of(request) {
             let this: Weak<dyn Ends> = Rc::downgrade(self) as _;
             state.on_end(this);
         }
@@ -176,11 +199,11 @@ impl Cosocket {
 
     /// What it reads from and writes to, where it is open and the request's.
     fn check_open(&self, request: &Request) -> Result<Rc<dyn Channel>, SocketError> {
-        if self.attempt.borrow().is_some() {
+        if matches!(&*self.attempt.borrow(), Some(Attempt::Connecting { .. })) {
             return Err(SocketError::Busy("connecting"));
         }
         let channel = self.channel.borrow().clone().ok_or(SocketError::Closed)?;
-        if self.owner.get() == request.address() { Ok(channel) } else { Err(SocketError::BadRequest) }
+        if self.owner.get() == Owner::of(request) { Ok(channel) } else { Err(SocketError::BadRequest) }
     }
 
     /// As [`Cosocket::check_open`], for what no other light thread may disturb.

@@ -46,9 +46,8 @@ enum Progress {
 
 impl Reader {
     pub(super) fn reset(&mut self) {
-        (self.start, self.end) = (0, 0);
-        self.receive = None;
-        self.gathered.clear();
+        // Lua may hold a closed cosocket for long, and does not know how much memory it keeps.
+        *self = Self::default();
     }
 
     /// Says whether nothing was read ahead.
@@ -73,6 +72,7 @@ impl Reader {
                 Io::Again => return Progress::Again,
                 Io::Closed if receive.ends_with_stream() => return Progress::Done,
                 Io::Closed => return Progress::Ended,
+                Io::Aborted => return Progress::Failed(SocketError::Aborted),
                 Io::Failed(errno) => return Progress::Failed(SocketError::system(errno)),
             }
         }
@@ -130,7 +130,11 @@ impl Cosocket {
     pub fn give_back(&self, mut result: Vec<u8>) {
         if result.capacity() <= KEPT {
             result.clear();
-            self.reader.borrow_mut().gathered = result;
+            // One that is closed keeps nothing.
+            let mut reader = self.reader.borrow_mut();
+            if !reader.buffer.is_empty() {
+                reader.gathered = result;
+            }
         }
     }
 

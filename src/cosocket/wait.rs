@@ -40,13 +40,24 @@ impl Drop for Waiting {
 impl Cosocket {
     /// Waits until a side of the channel can be tried again, or for that many milliseconds.
     pub(super) fn wait(self: &Rc<Self>, channel: &dyn Channel, side: Side, milliseconds: u32) -> Operation {
-        self.wait_for(side, |socket, number, completion| {
+        self.wait_as(side, channel, side, milliseconds)
+    }
+
+    /// As [`Cosocket::wait`], in the place of who waits for another side.
+    pub(super) fn wait_as(
+        self: &Rc<Self>,
+        place: Side,
+        channel: &dyn Channel,
+        side: Side,
+        milliseconds: u32,
+    ) -> Operation {
+        self.wait_for(place, |socket, number, completion| {
             let (later, done) = (Weak::clone(&socket), completion.clone());
-            let wake = Box::new(move |woken| Self::wake(&later, side, number, woken, &done));
+            let wake = Box::new(move |woken| Self::wake(&later, place, number, woken, &done));
             let timeout = Duration::from_millis(milliseconds.into());
             if !channel.wait(side, timeout, wake) {
                 // The next try says what is wrong.
-                Self::wake(&socket, side, number, Woken::Ready, &completion);
+                Self::wake(&socket, place, number, Woken::Ready, &completion);
             }
         })
     }

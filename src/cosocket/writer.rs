@@ -37,7 +37,7 @@ fn write(channel: &dyn Channel, data: &[u8]) -> Progress {
         match channel.send(&data[at..]) {
             Io::Bytes(count) => at += count,
             Io::Again => return Progress::Again(at),
-            Io::Closed => return Progress::Failed(SocketError::Closed),
+            Io::Closed | Io::Aborted => return Progress::Failed(SocketError::Closed),
             Io::Failed(errno) => return Progress::Failed(SocketError::system(errno)),
         }
     }

@@ -20,6 +20,7 @@ mod shared_dict;
 mod status;
 mod text;
 mod time;
+mod tls;
 mod traceback;
 mod variable;
 

@@ -16,13 +16,18 @@ local function object(self, count)
     return self[1] or prim.new()
 end
 
--- What a call has come to, which `go_on` continues each time that it has waited. A failure that is raised is raised for
--- who has called the method.
-local function finish(go_on, socket, result, err, partial)
+-- What a call has come to, which `go_on` continues each time that it has waited.
+local function come(go_on, socket, result, err, partial)
     while result == false do
         shared.wait(err)
         result, err, partial = go_on(socket)
     end
+    return result, err, partial
+end
+
+-- The same for a method: what is raised is raised for who has called it.
+local function finish(go_on, socket, ...)
+    local result, err, partial = come(go_on, socket, ...)
     if result == nil and err == "bad request" then error(err, 3) end
     return result, err, partial
 end
@@ -33,36 +38,37 @@ local function whole(value)
     return number and (number < 0 and -floor(-number) or floor(number))
 end
 
-local function check_number_option(options, name, least, is_typed)
+local function check_number_option(options, name, least, is_typed, level)
     local value = options[name]
     if value == nil then return end
     local number = tonumber(value)
     if not number then
-        if is_typed then shared.bad_argument(4, 'bad "' .. name .. '" option type: ' .. type(value), 3) end
+        if is_typed then shared.bad_argument(4, 'bad "' .. name .. '" option type: ' .. type(value), level) end
     elseif number < least then
-        shared.bad_argument(4, 'bad "' .. name .. '" option value: ' .. whole(number), 3)
+        shared.bad_argument(4, 'bad "' .. name .. '" option value: ' .. whole(number), level)
     end
 end
 
 -- Raises for options of `connect` that are none.
-local function check_options(options)
-    check_number_option(options, "pool_size", 1, true)
-    check_number_option(options, "backlog", 0, false)
+local function check_options(options, level)
+    check_number_option(options, "pool_size", 1, true, level + 1)
+    check_number_option(options, "backlog", 0, false, level + 1)
     local kind = type(options.pool)
     if kind ~= "nil" and kind ~= "string" and kind ~= "number" then
-        shared.bad_argument(4, 'bad "pool" option type: ' .. kind, 2)
+        shared.bad_argument(4, 'bad "pool" option type: ' .. kind, level)
     end
 end
 
-function tcp.connect(...)
+-- `level` is that of who has called the method.
+local function connect(level, ...)
     local count = select("#", ...)
     local self, host, port, options = ...
     if count < 2 or count > 4 then
-        error("ngx.socket connect: expecting 2, 3, or 4 arguments (including the object), but seen " .. count, 2)
+        error("ngx.socket connect: expecting 2, 3, or 4 arguments (including the object), but seen " .. count, level)
     end
-    if type(self) ~= "table" then shared.bad_type(1, "table", self, count) end
-    host = shared.text(2, host, count)
-    shared.check_phase(WAIT)
+    if type(self) ~= "table" then shared.bad_type(1, "table", self, count, level - 1) end
+    host = shared.text(2, host, count, level - 1)
+    shared.check_phase(WAIT, level - 1)
     if find(host, "unix:", 1, true) == 1 then
         if type(port) == "table" then options = port end
         port = 0
@@ -72,13 +78,19 @@ function tcp.connect(...)
         if number < 0 or number > 65535 then return nil, "bad port number: " .. number end
         port = number
     end
-    if type(options) == "table" then check_options(options) end
+    if type(options) == "table" then check_options(options, level) end
     local socket = self[1]
     if not socket then
         socket = prim.new()
         self[1] = socket
     end
-    local ok, err = finish(prim.connected, socket, prim.connect(socket, host, port))
+    local ok, err = come(prim.connected, socket, prim.connect(socket, host, port))
+    if err == "bad request" then error(err, level) end
+    return ok, err
+end
+
+function tcp.connect(...)
+    local ok, err = connect(3, ...)
     if not ok then return nil, err end
     return ok
 end
@@ -105,6 +117,7 @@ function tcp.receive(...)
     end
     local data, err, partial = finish(prim.received, socket, prim.receive(socket, what))
     if data then return data end
+    if err and not partial then return nil, err end
     return nil, err, partial
 end
 
@@ -118,6 +131,7 @@ function tcp.receiveany(...)
     if not most or not (most > 0 and most < 2 ^ 63) then shared.bad_argument(2, "bad max argument") end
     local data, err, partial = finish(prim.received, socket, prim.receive_any(socket, most))
     if data then return data end
+    if err and not partial then return nil, err end
     return nil, err, partial
 end
 
@@ -148,6 +162,7 @@ function tcp.receiveuntil(...)
         if not (size > 0 and size < 2 ^ 63) then size = 0 end
         local data, err, partial = finish(prim.received, socket, prim.receive_until(socket, found, size))
         if data then return data end
+        if err and not partial then return nil, err end
         return nil, err, partial
     end
 end
@@ -185,6 +200,8 @@ local function text_of(data)
     if wrong then return nil, wrong end
     return concat(parts)
 end
+
+shared.text_to_send = text_of
 
 function tcp.send(...)
     local count = select("#", ...)
@@ -312,6 +329,9 @@ function tcp:setoption(option, value)
     return ok
 end
 
+-- For those families that have methods of their own.
+shared.tcp = { methods = tcp, finish = finish, new = prim.new }
+
 ngx.socket = ngx.socket or {}
 local socket = ngx.socket
 
@@ -327,7 +347,10 @@ socket.stream = socket.tcp
 function socket.connect(...)
     shared.check_phase(WAIT)
     local new = setmetatable({}, tcp)
-    local ok, err = new:connect(...)
+    local ok, err = connect(3, new, ...)
     if not ok then return nil, err end
     return new
 end
+
+-- For those families that have methods of their own.
+shared.tcp = { methods = tcp, finish = finish, new = prim.new }

@@ -20,7 +20,7 @@ use crate::nginx::log::capture::{attach_cycle, attach_log};
 use crate::nginx::log::{Level, Log, log_cycle, while_installing};
 use crate::nginx::process::{while_configuring, worker_count_of};
 use crate::nginx::shared::memory;
-use crate::nginx::tls::{TlsHandler, register_tls};
+use crate::nginx::tls::{ClientContext, TlsHandler, register_client_context, register_tls};
 use crate::nginx::upstream::balancer::{Balance, Balanced, register_balance};
 
 /// The configuration structures of the module and the directives that fill them.
@@ -31,6 +31,9 @@ pub trait Configuration: Sized + 'static {
     type Loc: Default + 'static;
     /// Every directive of the module.
     const DIRECTIVES: &'static [Directive<Self>];
+
+    /// What the connections that Lua opens shake hands by.
+    fn client_context(loc: &Self::Loc) -> Option<&ClientContext>;
 
     /// Fills what `child` leaves unset from `parent`. An error fails the configuration with that text.
     fn merge(conf: &mut Conf, parent: &Self::Loc, child: &mut Self::Loc) -> Result<(), String>;
@@ -140,6 +143,7 @@ impl<L: Lifecycle> Glue<L> {
         register_set(L::SET);
         register_balance(L::BALANCE);
         register_tls(L::TLS);
+        register_client_context(|request| L::Conf::client_context(request.loc_conf::<L::Conf>()));
     }
 
     /// Defines the variables, so that directives may name them; called by the statics' own `preconfiguration`.

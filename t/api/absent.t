@@ -9,12 +9,12 @@ __DATA__
 --- config
     location = /t {
         content_by_lua_block {
-            ngx.say(ngx.socket.tcp())
+            ngx.say(ngx.socket.udp())
             ngx.say(select(2, pcall(require, "ngx.semaphore")))
         }
     }
 --- request
 GET /t
 --- response_body_like
-nilngx\.socket\.tcp is not supported
+nilngx\.socket\.udp is not supported
 .*module 'ngx\.semaphore' is not supported

@@ -145,6 +145,16 @@ impl Conf {
         }
     }
 
+    /// The module's configuration of the `http` block for what belongs to no server. In postconfiguration.
+    pub fn http_loc_conf<C: Configuration>(&mut self) -> &mut C::Loc {
+        debug_assert!(is_installed::<C>());
+        // SAFETY: as in `main_conf`; in postconfiguration the context is that of the http block.
+        unsafe {
+            let http = (*self.0).ctx.cast::<ngx_http_conf_ctx_t>();
+            &mut *(*(*http).loc_conf.add(ctx_index())).cast()
+        }
+    }
+
     /// The regular expression of the enclosing location; none where it has none.
     pub fn location_regex(&self) -> Option<String> {
         // SAFETY: as in `set_content_handler`; nginx has compiled the location's expression before its block is read.

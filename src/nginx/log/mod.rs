@@ -2,6 +2,7 @@
 
 pub(super) mod capture;
 pub(super) mod captured;
+pub(super) mod kept;
 
 use std::ffi::c_char;
 use std::ptr::null_mut;

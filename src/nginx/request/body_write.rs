@@ -145,7 +145,7 @@ impl Request {
         unsafe {
             let r = self.as_ptr();
             let body = (*r).request_body;
-            if body.is_null() || (*r).reading_body() != 0 {
+            if body.is_null() || ((*r).reading_body() != 0 && !self.streams_body()) {
                 return Err(BodyError::NotRead);
             }
             if (*r).parent.is_null() || (*(*r).parent).request_body != body {

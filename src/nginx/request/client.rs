@@ -35,6 +35,11 @@ impl Client {
         self.told.get()
     }
 
+    /// Notes that Lua knows that the client has gone.
+    pub(in crate::nginx) fn was_told(&self) {
+        self.told.set(true);
+    }
+
     /// Calls nobody.
     pub(in crate::nginx) fn forget(&self) {
         self.on_gone.take();

@@ -10,6 +10,7 @@ pub(super) mod method;
 pub(super) mod origin;
 pub(super) mod redirect;
 pub(super) mod state;
+pub(super) mod stream;
 pub(super) mod variable;
 
 use std::cell::UnsafeCell;
@@ -22,6 +23,7 @@ use crate::nginx::export::{Configuration, ctx_index, is_installed};
 use crate::nginx::log::{Level, Log};
 use crate::nginx::request::client::WATCH;
 use crate::nginx::response::flush::write_event;
+use crate::nginx::socket::channel::Side;
 use crate::nginx::subrequest::running::{forward_reading, forward_writing};
 use crate::nginx::value::bytes;
 
@@ -299,7 +301,9 @@ impl Request {
     /// Prepares a request that waits for its connection's events: what was output is sent on, and what the client sends
     /// or does waits until the request goes on, unless whether it is still there is watched.
     pub fn block_events(&self) {
-        let watches = self.watches_client() && !self.state().is_some_and(|state| state.client.has_told());
+        let has_told = self.state().is_some_and(|state| state.client.has_told());
+        // Whoever reads the body is told there.
+        let watches = self.watches_client() && !has_told && !self.streams_body();
         self.set_event_handlers(if watches { WATCH } else { BLOCK });
         self.await_writable();
     }
@@ -312,22 +316,26 @@ impl Request {
     fn set_event_handlers(&self, read: unsafe extern "C" fn(*mut ngx_http_request_t)) {
         let reads_body = self.state().is_some_and(|state| state.body_read.is_pending());
         let forwards = self.running_subrequests() > 0;
+        let [reads, writes] = [Side::Read, Side::Write].map(|side| self.stream_handler(side));
         let blocks = std::ptr::fn_addr_eq(read, BLOCK);
         // SAFETY: handlers for a request that waits for something else. A body that is read or thrown away has its own.
         unsafe {
             let r = self.as_ptr();
-            if !reads_body && (*r).discard_body() == 0 {
+            if reads.is_some() {
+                (*r).read_event_handler = reads;
+            } else if !reads_body && (*r).discard_body() == 0 {
                 (*r).read_event_handler = Some(if forwards && blocks { forward_reading } else { read });
                 if !blocks {
                     self.look_at_client();
                 }
             }
-            (*r).write_event_handler = Some(if forwards { forward_writing } else { write_event });
+            (*r).write_event_handler = writes.or(Some(if forwards { forward_writing } else { write_event }));
         }
     }
 
     /// Reads and throws away the request's body, as a handler must that does not use it.
     pub fn discard_body(&self) -> Status {
+        self.give_body_back();
         // SAFETY: a live request.
         Status(unsafe { ngx_http_discard_request_body(self.as_ptr()) })
     }

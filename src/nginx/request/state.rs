@@ -15,6 +15,7 @@ use crate::nginx::request::Request;
 use crate::nginx::request::body::BodyRead;
 use crate::nginx::request::body_write::BodyWritten;
 use crate::nginx::request::client::Client;
+use crate::nginx::request::stream::Streams;
 use crate::nginx::response::body_chunk::BodyChunk;
 use crate::nginx::response::buffer::Output;
 use crate::nginx::response::flush::Flushes;
@@ -47,6 +48,7 @@ pub struct State {
     pub(in crate::nginx) body_written: BodyWritten,
     pub(in crate::nginx) flushes: Flushes,
     pub(in crate::nginx) client: Client,
+    pub(in crate::nginx) streams: Rc<Streams>,
     /// What the location's directives say.
     pub settings: Cell<Settings>,
     /// Lua has set a response header, so defaults that would overwrite it are left out.
@@ -202,6 +204,7 @@ impl Request {
                 body_written: BodyWritten::default(),
                 flushes: Flushes::default(),
                 client: Client::default(),
+                streams: Rc::default(),
                 settings: Cell::default(),
                 headers_set: Cell::default(),
                 content_type_set: Cell::default(),

@@ -45,6 +45,8 @@ pub(in crate::nginx) enum Stage {
     Ended,
     /// A filter has refused the header: nothing can follow.
     Failed,
+    /// Lua writes to the connection itself.
+    Raw,
 }
 
 /// The response of one request as Lua writes it.
@@ -132,6 +134,7 @@ impl Output {
             Stage::Ended => Err(OutputError::Eof),
             Stage::HeaderOnly => Err(OutputError::HeaderOnly),
             Stage::Failed => Err(OutputError::Filter),
+            Stage::Raw => Err(OutputError::Raw),
             Stage::Fresh | Stage::Gathering | Stage::Sending | Stage::Due | Stage::Body => Ok(()),
         }
     }

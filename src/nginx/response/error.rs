@@ -15,6 +15,8 @@ pub enum OutputError {
     Gathering,
     /// A filter failed or the client is gone.
     Filter,
+    /// Lua writes to the connection itself.
+    Raw,
     /// Memory ran out.
     Memory,
     /// The client has gone.
@@ -31,6 +33,7 @@ impl fmt::Display for OutputError {
             Self::Nothing => "nothing to flush",
             Self::Gathering => "buffering",
             Self::Filter => "nginx output filter error",
+            Self::Raw => "raw request socket acquired",
             Self::Memory => "no memory",
             Self::Aborted => "client aborted",
             Self::Timeout => "timeout",

@@ -141,6 +141,7 @@ impl Request {
             Stage::HeaderOnly => Err(OutputError::HeaderOnly),
             Stage::Ended => Err(OutputError::Eof),
             Stage::Sending | Stage::Failed => Err(OutputError::Filter),
+            Stage::Raw => Err(OutputError::Raw),
             Stage::Due | Stage::Body => {
                 self.open(state)?;
                 self.ship(state, false)?;
@@ -169,6 +170,7 @@ impl Request {
     pub fn eof(&self) -> Result<(), OutputError> {
         match self.takes_output() {
             Ok(()) => self.end_output(),
+            Err(OutputError::Raw) => Err(OutputError::Raw),
             Err(_) => Err(OutputError::Eof),
         }
     }
@@ -178,7 +180,7 @@ impl Request {
         let state = self.state_or_new().ok_or(OutputError::Memory)?;
         let output = &state.output;
         match output.stage.get() {
-            Stage::Ended => return Ok(()),
+            Stage::Ended | Stage::Raw => return Ok(()),
             Stage::Failed => return Err(OutputError::Filter),
             _ => {}
         }
@@ -202,6 +204,13 @@ impl Request {
             Stage::HeaderOnly => Ok(()),
             _ => self.ship(state, true),
         }
+    }
+
+    /// Leaves the response to one who writes to the connection: nothing more is put out, not even a header.
+    pub(in crate::nginx) fn leave_output(&self, state: &State) {
+        state.output.stage.set(Stage::Raw);
+        // SAFETY: a live request.
+        unsafe { (*self.as_ptr()).set_header_sent(1) };
     }
 
     /// Says whether Lua has begun to answer: then the header can no longer be changed.

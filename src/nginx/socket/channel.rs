@@ -22,6 +22,8 @@ pub enum Io {
     Again,
     /// Nothing: the other end has no more to say.
     Closed,
+    /// Nothing: the other end has gone in the middle of what it had to say.
+    Aborted,
     /// The connection is broken; none where the reason is no error of the system (a TLS alert).
     Failed(Option<Errno>),
 }

@@ -10,6 +10,9 @@ impl Errno {
     /// The system's memory, or nginx's connections, do not suffice.
     pub const NO_MEMORY: Self = Self(libc::ENOMEM);
 
+    /// Nothing could be done without waiting.
+    pub const WOULD_BLOCK: Self = Self(libc::EAGAIN);
+
     /// The one that the last failed call of this thread has left.
     pub(in crate::nginx) fn last() -> Self {
         Self(std::io::Error::last_os_error().raw_os_error().unwrap_or(0))
@@ -23,6 +26,17 @@ impl Errno {
     /// The system's number.
     pub(in crate::nginx) fn number(self) -> i32 {
         self.0
+    }
+
+    /// Sets none, so that [`Errno::last_if_any`] tells those that come from now on.
+    pub(in crate::nginx) fn forget() {
+        // SAFETY: the C library's variable of this thread.
+        unsafe { *libc::__errno_location() = 0 }
+    }
+
+    /// As [`Errno::last`]; none where no call has failed since [`Errno::forget`].
+    pub(in crate::nginx) fn last_if_any() -> Option<Self> {
+        Some(Self::last()).filter(|errno| errno.0 != 0)
     }
 
     /// Says whether the call could not do anything without waiting.

@@ -7,3 +7,4 @@ pub(super) mod local;
 pub(super) mod option;
 pub(super) mod resolve;
 pub(super) mod stream;
+pub(super) mod tls;

@@ -119,11 +119,10 @@ impl Pending {
                 let code = format!(" could not be resolved ({}: ", ctx.state);
                 return Err([&*self.name, code.as_bytes(), reason.to_bytes(), b")"].concat());
             }
-            // As many connections as there are addresses: one is taken by chance.
+            // nginx has turned them round by chance, so that each comes first as often.
             let addresses = std::slice::from_raw_parts(ctx.addrs, ctx.naddrs);
-            let chance = usize::try_from(random()).unwrap_or(0);
             addresses
-                .get(chance.checked_rem(ctx.naddrs).unwrap_or(0))
+                .first()
                 .and_then(|address| Address::from_raw(address.sockaddr, address.socklen))
                 .map(|address| address.with_port(self.port))
                 .ok_or_else(|| [&*self.name, b" could not be resolved"].concat())

@@ -9,11 +9,13 @@ use ngx::ffi::*;
 
 use crate::nginx::log::{Level, log_cycle};
 use crate::nginx::request::Request;
+use crate::nginx::tls::TlsSession;
 
 use super::address::Address;
 use super::channel::{Channel, Io, Side, Wake, Woken};
 use super::errno::Errno;
 use super::local::Local;
+use super::tls;
 
 /// A connection that is the module's own. Dropping it closes it.
 ///
@@ -22,6 +24,8 @@ pub struct Stream {
     connection: *mut ngx_connection_t,
     /// By [`Side`].
     waits: [RefCell<Option<Wake>>; 2],
+    /// The session that TLS has agreed on last.
+    pub(super) session: TlsSession,
 }
 
 /// A connection that was begun.
@@ -61,12 +65,14 @@ impl Stream {
             if from.is_some() {
                 peer.local = &raw mut local;
             }
+            Errno::forget();
             let rc = ngx_event_connect_peer(&raw mut peer);
             let Some(connection) = peer.connection.as_mut() else {
                 // Closing what could not connect has left the number as it was.
-                return Err((rc == NGX_DECLINED as ngx_int_t).then(Errno::last));
+                return Err(Errno::last_if_any());
             };
-            let stream = Rc::new(Self { connection, waits: [const { RefCell::new(None) }; 2] });
+            let stream =
+                Rc::new(Self { connection, waits: [const { RefCell::new(None) }; 2], session: TlsSession::default() });
             connection.log = peer.log;
             connection.data = Rc::as_ptr(&stream).cast_mut().cast();
             stream.take_events();
@@ -194,6 +200,12 @@ impl Channel for Stream {
 }
 
 impl Stream {
+    /// Says whether nginx closes all connections because `worker_shutdown_timeout` is over.
+    fn must_close(&self) -> bool {
+        // SAFETY: the connection is open.
+        unsafe { (*self.connection).close() != 0 }
+    }
+
     /// What nginx's `recv` or `send` has answered.
     fn done(&self, answer: isize) -> Io {
         const AGAIN: isize = NGX_AGAIN as isize;
@@ -213,11 +225,7 @@ impl Drop for Stream {
         // in its pool, which nobody else destroys.
         unsafe {
             let c = self.connection;
-            if let Some(ssl) = (*c).ssl.as_mut() {
-                // Says that it ends, and does not wait until the other end has said so.
-                ssl.set_no_wait_shutdown(1);
-                ngx_ssl_shutdown(c);
-            }
+            tls::end(c);
             let pool = (*c).pool;
             ngx_close_connection(c);
             if !pool.is_null() {
@@ -229,8 +237,8 @@ impl Drop for Stream {
 
 unsafe extern "C" fn handle(event: *mut ngx_event_t) {
     // SAFETY: `connect` made the event's data a connection and that connection's data the stream around it, which is
-    // there until the connection is closed. The wake may drop it, so nothing of it is touched afterwards.
-    let wake = unsafe {
+    // there until the connection is closed. A wake may drop it, so nothing of it is touched afterwards.
+    let (wakes, woken) = unsafe {
         let stream = &*(*(*event).data.cast::<ngx_connection_t>()).data.cast::<Stream>();
         let is_write = (*event).write() != 0;
         let side = if is_write { Side::Write } else { Side::Read };
@@ -244,12 +252,15 @@ unsafe extern "C" fn handle(event: *mut ngx_event_t) {
         if watched != NGX_OK as ngx_int_t {
             log_cycle(Level::Alert, b"a socket cannot be watched");
         }
-        stream.waits[side as usize].take().map(|wake| (wake, woken))
+        // A worker that may not drain any longer tells so by the read event alone.
+        let both = stream.must_close();
+        let take = |of: Side| if both || of == side { stream.waits[of as usize].take() } else { None };
+        ([take(Side::Read), take(Side::Write)], woken)
     };
-    if let Some((wake, woken)) = wake
-        && catch_unwind(AssertUnwindSafe(|| wake(woken))).is_err()
-    {
-        log_cycle(Level::Alert, b"internal error: the Lua module panicked in an event");
+    for wake in wakes.into_iter().flatten() {
+        if catch_unwind(AssertUnwindSafe(|| wake(woken))).is_err() {
+            log_cycle(Level::Alert, b"internal error: the Lua module panicked in an event");
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 use std::ffi::c_int;
 use std::ptr;
 
+use foreign_types::ForeignTypeRef;
 use ngx::ffi::*;
+use openssl::ssl::SslRef;
 use openssl::stack::Stack;
 use openssl::x509::X509Name;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
@@ -68,6 +70,27 @@ impl Tls<'_> {
         self.handle_mut().set_client_ca_list(names);
         self.handle_mut().set_verify_cert_store(store(authorities)?).map_err(|_| "SSL_set0_verify_cert_store() failed")
     }
+}
+
+/// Has a connection of our own show a certificate and its chain where the server asks for one.
+///
+/// # Errors
+/// What OpenSSL refuses, as it does a key of another certificate's.
+///
+/// # Safety
+/// `ssl` must be live, and nothing else refer to it.
+pub(in crate::nginx) unsafe fn use_identity(
+    ssl: *mut SSL,
+    certificates: &Certificates,
+    key: &PrivateKey,
+) -> Result<(), &'static str> {
+    // SAFETY: by this function's contract; it is the same library's structure.
+    let ssl = unsafe { SslRef::from_ptr_mut(ssl.cast()) };
+    ssl.set_certificate(&certificates.leaf).map_err(|_| "ssl set client certificate failed")?;
+    for certificate in &certificates.chain {
+        ssl.add_chain_cert(certificate.clone()).map_err(|_| "ssl set client certificate chain failed")?;
+    }
+    ssl.set_private_key(&key.0).map_err(|_| "ssl set client private key failed")
 }
 
 /// A store that trusts these certificates.

@@ -8,17 +8,24 @@
 mod addresses;
 mod callbacks;
 mod certificate;
+mod client;
+mod client_session;
 mod connection;
 mod drive;
 mod handshake;
 mod hello;
 mod hooks;
+mod key_log;
 mod ocsp;
 mod pem;
 mod session;
 mod stapling;
 
 pub use addresses::RawAddress;
+pub(super) use certificate::use_identity;
+pub(super) use client::register_client_context;
+pub use client::{BadSetting, ClientContext, ClientSettings, Protocols};
+pub use client_session::TlsSession;
 pub use connection::Tls;
 pub(super) use hooks::register_tls;
 pub use hooks::{TlsHandler, TlsHook, TlsHooks};

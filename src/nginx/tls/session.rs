@@ -8,7 +8,7 @@ use super::hello::{extension, offers_tls_1_3};
 
 /// An OpenSSL session, with a reference of its own.
 #[derive(Clone)]
-pub(super) struct Session(SslSession);
+pub(in crate::nginx) struct Session(SslSession);
 
 /// OpenSSL's option that early data may come with tickets.
 const NO_ANTI_REPLAY: u64 = 1 << 24;
@@ -45,6 +45,11 @@ impl Session {
     /// Its name.
     pub(super) fn id(&self) -> &[u8] {
         self.0.id()
+    }
+
+    /// The address of it, good as long as this.
+    pub(in crate::nginx) fn as_ptr(&self) -> *mut SSL_SESSION {
+        self.0.as_ptr().cast()
     }
 
     /// Gives up the reference to whoever gets the address.

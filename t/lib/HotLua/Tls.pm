@@ -7,9 +7,9 @@ use warnings;
 
 use Carp qw(croak);
 use File::Path qw(make_path);
-use File::Temp ();
 use IO::Socket::SSL;
 
+use HotLua::Certificates qw(certify openssl);
 use HotLua::Nginx;
 
 my $DEADLINE = 10;    # seconds that a handshake may take
@@ -105,37 +105,11 @@ sub dial {
     );
 }
 
-my %MADE;    # name → files, for all servers of a test
-
-# Files below tls/: a root (ca.crt, ca.key) and for each name NAME.key, NAME.crt and NAME.chain, with the root behind it.
+# Files below tls/: the root (ca.crt, ca.key) and for each name NAME.key, NAME.crt and NAME.chain.
 sub certificates {
     my @names = @_;
-    $MADE{directory} //= File::Temp->newdir('hotlua-tls-XXXXXX', TMPDIR => 1);
-    my $at = "$MADE{directory}";
-    if (!$MADE{ca}++) {
-        openssl($at, qw(req -x509 -newkey rsa:2048 -nodes -days 3650 -subj), '/CN=Test Root', qw(-keyout ca.key -out ca.crt));
-    }
-    for my $name (grep { !$MADE{"of $_"}++ } @names) {
-        openssl($at, qw(req -newkey rsa:2048 -nodes -subj), "/CN=$name", '-keyout', "$name.key", '-out', "$name.csr");
-        open my $extensions, '>', "$at/ext" or croak "ext: $!";
-        print $extensions "subjectAltName=DNS:$name\nauthorityInfoAccess=OCSP;URI:http://127.0.0.1:8888/ocsp?of=$name\n";
-        close $extensions or croak "ext: $!";
-        openssl($at, qw(x509 -req -days 3650 -CA ca.crt -CAkey ca.key -CAcreateserial -extfile ext -in), "$name.csr",
-            '-out', "$name.crt");
-    }
-    my %files = map { ("tls/$_" => HotLua::Nginx::slurp("$at/$_")) } 'ca.crt', 'ca.key',
-        map { ("$_.key", "$_.crt") } @names;
-    $files{"tls/$_.chain"} = $files{"tls/$_.crt"} . $files{'tls/ca.crt'} for @names;
-    return \%files;
-}
-
-# Runs the openssl command in a directory; what it says is shown where it fails.
-sub openssl {
-    my ($directory, @words) = @_;
-    my $command = join ' ', map { "'$_'" } @words;
-    my $output = `cd '$directory' && openssl $command 2>&1`;
-    croak "openssl $command: $output" if $?;
-    return $output;
+    certify(@names);
+    return { map { ("tls/$_" => HotLua::Certificates::slurp($_)) } 'ca.crt', 'ca.key', map { ("$_.key", "$_.crt", "$_.chain") } @names };
 }
 
 1;
