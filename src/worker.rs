@@ -17,6 +17,9 @@ const ZONE_SIZE: usize = 32 << 20;
 /// What every VM is given, in order.
 const FAMILIES: &[&[vm::Family]] = &[api::FAMILIES, hot::FAMILIES, sandbox::FAMILIES];
 
+/// What every VM apart is given, in order.
+const FAMILIES_APART: &[&[vm::Family]] = &[api::FAMILIES_APART];
+
 thread_local! {
     /// What the master wakes the workers of every cycle by.
     static WAKE: RefCell<WakeSet> = RefCell::default();
@@ -83,15 +86,29 @@ pub fn configured(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
 
 /// What every VM gets of a configuration.
 fn furnish(main: &MainConf) -> Furnish {
-    let dicts = main.shared_dicts.clone();
-    let (cache_max_entries, match_limit) = (main.regex_cache_max_entries, main.regex_match_limit);
+    let (own, apart) = (furnish_any(main), furnish_any(main));
+    let apart: vm::FurnishApart = Box::new(move |vm| {
+        apart(vm)?;
+        api::seal_apart(vm)
+    });
+    let apart = vm::VmsApart::new(FAMILIES_APART, apart, main.untrusted(), main.thread_vms());
     let limits = api::TimerLimits { pending: main.max_pending_timers(), running: main.max_running_timers() };
     let timers = api::Timers::new(limits, run_timer);
     Box::new(move |vm| {
+        apart.serve(vm);
         timers.share(vm)?;
+        own(vm)
+    })
+}
+
+/// What a VM gets of a configuration, be it one apart.
+fn furnish_any(main: &MainConf) -> impl Fn(&vm::Vm) -> Result<(), vm::Failure> + Send + Sync + use<> {
+    let dicts = main.shared_dicts.clone();
+    let (cache_max_entries, match_limit) = (main.regex_cache_max_entries, main.regex_match_limit);
+    move |vm| {
         api::limit_regex(vm, cache_max_entries, match_limit)?;
         api::share(vm, &dicts)
-    })
+    }
 }
 
 /// Runs `init_by_lua*`, which may use what is in shared memory.

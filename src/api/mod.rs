@@ -1,6 +1,7 @@
 //! The `ngx` API, a file a family. Each has a Lua half of the same stem in `src/lua/`.
 
 mod absent;
+mod apart;
 mod arg;
 mod args;
 mod balancer;
@@ -26,6 +27,7 @@ mod regex;
 mod request_header;
 mod require;
 mod resty_core;
+mod semaphore;
 mod shared_dict;
 mod sleep;
 mod socket_request;
@@ -42,10 +44,12 @@ mod thread;
 mod time;
 mod timer;
 mod variable;
+mod worker_thread;
 mod write_guard;
 
 use crate::vm::Family;
 
+pub use apart::seal_apart;
 pub use regex::limit_regex;
 pub use shared_dict::share;
 pub use timer::{TimerLimits, Timers};
@@ -69,11 +73,13 @@ pub const FAMILIES: &[Family] = &[
     body::FAMILY,
     body_write::FAMILY,
     sleep::FAMILY,
+    semaphore::FAMILY,
     socket_tcp::FAMILY,
     socket_tcp_tls::FAMILY,
     socket_request::FAMILY,
     timer::FAMILY,
     thread::FAMILY,
+    worker_thread::FAMILY,
     variable::FAMILY,
     header::FAMILY,
     status::FAMILY,
@@ -97,4 +103,20 @@ pub const FAMILIES: &[Family] = &[
     absent::FAMILY,
     // Last: what the others set is nothing to warn of.
     write_guard::FAMILY,
+];
+
+/// The families of a VM apart, which runs in a thread: none that looks for the request that runs.
+pub const FAMILIES_APART: &[Family] = &[
+    refuse::FAMILY,
+    constants::FAMILY,
+    apart::FAMILY,
+    require::FAMILY,
+    ffi::FAMILY,
+    text::FAMILY,
+    time::FAMILY,
+    args::FAMILY,
+    regex::FAMILY,
+    split::FAMILY,
+    shared_dict::FAMILY,
+    base64::FAMILY,
 ];

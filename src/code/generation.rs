@@ -1,6 +1,6 @@
 //! An immutable set of Lua files under a number.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,9 +31,9 @@ pub struct Source {
     /// The hash of its text.
     pub hash: Hash,
     /// Its text, or bytecode where that is what the file holds.
-    pub text: Rc<[u8]>,
+    pub text: Arc<[u8]>,
     /// What the text compiles to, where the publisher has left it.
-    pub bytecode: Option<Rc<[u8]>>,
+    pub bytecode: Option<Arc<[u8]>>,
 }
 
 impl Source {
@@ -59,8 +59,8 @@ pub enum Found {
     Unknown,
 }
 
-/// Where the files of a generation are kept. Files go by their absolute path.
-pub trait Sources {
+/// Where the files of a generation are kept. Files go by their absolute path. Lua in threads of its own asks too.
+pub trait Sources: Send + Sync {
     /// The file.
     fn find(&self, file: &str) -> Found;
     /// The hash of the file; none where `find` would not return a source.
@@ -77,12 +77,12 @@ pub struct Generation {
     /// Counts up from 1, one a candidate.
     pub number: u64,
     /// Its files.
-    pub sources: Box<dyn Sources>,
+    pub sources: Arc<dyn Sources>,
 }
 
 impl Default for Generation {
     fn default() -> Self {
-        Self { number: 0, sources: Box::new(Disk) }
+        Self { number: 0, sources: Arc::new(Disk) }
     }
 }
 

@@ -153,6 +153,7 @@ pub(super) const DIRECTIVES: &[Directive<Confs>] = &[
     }),
     main(c"lua_malloc_trim", Arity::One, worker::malloc_trim),
     main(c"lua_thread_cache_max_entries", Arity::One, worker::thread_cache),
+    main(c"lua_worker_thread_vm_pool_size", Arity::One, worker::thread_vms),
     main(c"lua_max_pending_timers", Arity::One, worker::max_pending_timers),
     main(c"lua_max_running_timers", Arity::One, worker::max_running_timers),
     main(c"lua_sa_restart", Arity::Flag, |conf, main| flag(conf, &mut main.sa_restart)),

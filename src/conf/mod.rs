@@ -101,6 +101,8 @@ pub struct MainConf {
     pub malloc_trim: Option<usize>,
     /// `lua_thread_cache_max_entries`
     pub thread_cache: Option<usize>,
+    /// `lua_worker_thread_vm_pool_size`
+    thread_vms: Option<usize>,
     /// `lua_max_pending_timers`
     pub max_pending_timers: Option<usize>,
     /// `lua_max_running_timers`

@@ -17,6 +17,11 @@ impl MainConf {
         self.thread_cache.unwrap_or(1024)
     }
 
+    /// How many VMs a worker has at most for Lua in threads.
+    pub fn thread_vms(&self) -> usize {
+        self.thread_vms.unwrap_or(10)
+    }
+
     /// How many timers may wait in a worker.
     pub fn max_pending_timers(&self) -> usize {
         self.max_pending_timers.unwrap_or(1024)
@@ -41,6 +46,11 @@ pub(super) fn malloc_trim(conf: &mut Conf, main: &mut MainConf) -> Result<(), St
 pub(super) fn thread_cache(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
     let count = count(conf)?;
     once(conf, &mut main.thread_cache, count)
+}
+
+pub(super) fn thread_vms(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {
+    let count = count(conf)?;
+    once(conf, &mut main.thread_vms, count)
 }
 
 pub(super) fn max_pending_timers(conf: &mut Conf, main: &mut MainConf) -> Result<(), String> {

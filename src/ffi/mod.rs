@@ -7,6 +7,7 @@
 
 mod arg;
 mod args;
+mod carried;
 mod contained;
 mod context;
 mod header;
@@ -26,6 +27,7 @@ mod variable;
 
 use mlua::{Lua, LuaOptions, StdLib};
 
+pub use carried::Carried;
 pub use contained::{Advance, Allowance, Contained, Ended, Kind, Limits, ScriptKey, Uncrossable, Value};
 pub use hook::{Interrupted, may_yield, place, watched};
 pub use traceback::traceback;

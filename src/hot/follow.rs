@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::code::{Node, Root};
@@ -25,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// A candidate that is ready to become the active generation.
 struct Prepared {
     environment: Rc<Environment>,
-    snapshot: Rc<Snapshot>,
+    snapshot: Arc<Snapshot>,
     candidate: Candidate,
 }
 
@@ -35,10 +36,10 @@ pub(super) struct Follower {
     live: Rc<Live>,
     wake: Rc<WakeSet>,
     rules: Rules,
-    roots: Rc<[Root]>,
+    roots: Arc<[Root]>,
     slot: usize,
     /// The active generation's files, from which the candidate's are made.
-    snapshot: RefCell<Option<Rc<Snapshot>>>,
+    snapshot: RefCell<Option<Arc<Snapshot>>>,
     preparing: RefCell<Option<(Preparation, Candidate)>>,
     prepared: RefCell<Option<Prepared>>,
     retired: RefCell<Vec<Rc<Environment>>>,
@@ -70,7 +71,7 @@ impl Follower {
         live: Rc<Live>,
         wake: Rc<WakeSet>,
         rules: Rules,
-        roots: Rc<[Root]>,
+        roots: Arc<[Root]>,
         slot: usize,
     ) -> Rc<Self> {
         let follower = Rc::new_cyclic(|weak: &Weak<Self>| {
@@ -164,7 +165,7 @@ impl Follower {
                 let candidate: Candidate = self.store.read(Word::Change).ok_or_else(gone)?;
                 let snapshot = self.snapshot().next(&candidate);
                 let snapshot = snapshot.ok_or_else(|| Refused::rejected("the candidate follows another generation"))?;
-                let preparation = Preparation::begin(&self.live, Rc::new(snapshot), &candidate, &self.rules)?;
+                let preparation = Preparation::begin(&self.live, Arc::new(snapshot), &candidate, &self.rules)?;
                 (preparation, candidate)
             }
         };
@@ -178,15 +179,15 @@ impl Follower {
     }
 
     /// The files of the active generation.
-    fn snapshot(&self) -> Rc<Snapshot> {
+    fn snapshot(&self) -> Arc<Snapshot> {
         let active = self.active();
         let own = self.snapshot.borrow().clone();
         if let Some(own) = own.filter(|snapshot| snapshot.number() == active) {
             return own;
         }
         let manifest = self.store.manifest();
-        let snapshot = Rc::new(Snapshot::new(self.store, &self.roots, manifest));
-        self.snapshot.replace(Some(Rc::clone(&snapshot)));
+        let snapshot = Arc::new(Snapshot::new(self.store, &self.roots, manifest));
+        self.snapshot.replace(Some(Arc::clone(&snapshot)));
         snapshot
     }
 
@@ -229,8 +230,8 @@ impl Follower {
     fn catch_up(&self) -> Result<Rc<Environment>, Refused> {
         // Told under the same lock, so that the sources stay of just the generation that the manifest is of.
         let manifest = self.store.manifest_for(self.slot);
-        let snapshot = Rc::new(Snapshot::new(self.store, &self.roots, manifest));
-        self.snapshot.replace(Some(Rc::clone(&snapshot)));
+        let snapshot = Arc::new(Snapshot::new(self.store, &self.roots, manifest));
+        self.snapshot.replace(Some(Arc::clone(&snapshot)));
         let any = Candidate { dependents: true, ..Candidate::default() };
         successor(&self.live, snapshot, &any).map(|(next, _)| next)
     }

@@ -30,6 +30,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::code::{Root, Untrusted};
@@ -115,7 +116,7 @@ pub fn start(setup: Setup) -> Result<(), String> {
     let store = Store::new(zone);
     let slot = store.claim_slot(cycle, worker).ok_or("too many processes take part in changes")?;
     let publisher = Publisher::new(store, Rc::clone(&wake), Rc::clone(&live), &settings);
-    let roots: Rc<[Root]> = settings.roots.as_slice().into();
+    let roots: Arc<[Root]> = settings.roots.as_slice().into();
     let tracked = settings.tracked.iter().map(PathBuf::from);
     let whole = settings.roots.iter().filter(|root| root.whole).map(|root| root.path.clone());
     let watched: Vec<PathBuf> = whole.chain(tracked).collect();

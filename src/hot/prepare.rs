@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mlua::Function;
@@ -32,7 +33,7 @@ pub(super) struct Rules {
 pub(super) struct Preparation {
     live: Rc<Live>,
     next: Rc<Environment>,
-    snapshot: Rc<Snapshot>,
+    snapshot: Arc<Snapshot>,
     affected: Vec<String>,
     tasks: VecDeque<Task>,
     running: Option<Sliced>,
@@ -54,11 +55,11 @@ impl Preparation {
     /// environment is untouched, whatever happens.
     pub fn begin(
         live: &Rc<Live>,
-        snapshot: Rc<Snapshot>,
+        snapshot: Arc<Snapshot>,
         candidate: &Candidate,
         rules: &Rules,
     ) -> Result<Self, Refused> {
-        let (next, mut affected) = successor(live, Rc::clone(&snapshot), candidate)?;
+        let (next, mut affected) = successor(live, Arc::clone(&snapshot), candidate)?;
         let active = live.environment();
         let mut tasks = VecDeque::new();
         let bytecode = candidate.bytecode.iter().map(|(file, _)| file);
@@ -109,7 +110,7 @@ impl Preparation {
     }
 
     /// The environment, its files and the modules that were loaded for it.
-    pub fn finish(self) -> (Rc<Environment>, Rc<Snapshot>, Vec<String>) {
+    pub fn finish(self) -> (Rc<Environment>, Arc<Snapshot>, Vec<String>) {
         (self.next, self.snapshot, self.affected)
     }
 
@@ -151,11 +152,11 @@ impl Preparation {
 /// this worker has loaded, dependencies first.
 pub(super) fn successor(
     live: &Rc<Live>,
-    snapshot: Rc<Snapshot>,
+    snapshot: Arc<Snapshot>,
     candidate: &Candidate,
 ) -> Result<(Rc<Environment>, Vec<String>), Refused> {
     let active = live.environment();
-    let generation = Generation { number: snapshot.number(), sources: Box::new(snapshot) };
+    let generation = Generation { number: snapshot.number(), sources: snapshot };
     let affected = affected(&active, &generation, candidate);
     let files = stale_files(&active, &generation);
     let next = active.successor(&live.vm, Rc::new(generation), &affected, &files);

@@ -1,9 +1,9 @@
 //! The files of a generation as a worker has them: hashes and blocks in its own memory, the sources in the zone.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
-use rpds::HashTrieMap;
+use rpds::HashTrieMapSync;
 
 use crate::code::{Found, Hash, Root, Seen, Source, Sources, is_in_untrusted, is_scanned, look, strip_root};
 use crate::nginx::{Block, Level, log_cycle};
@@ -14,23 +14,23 @@ use super::shelf::Shelf;
 use super::store::{Store, Word};
 
 /// Absolute path → file. The next generation's shares with this one what did not change.
-type Files = HashTrieMap<Rc<str>, Entry>;
+type Files = HashTrieMapSync<Arc<str>, Entry>;
 
 /// A generation's files.
 pub(super) struct Snapshot {
     store: Store,
     number: u64,
-    roots: Rc<[Root]>,
+    roots: Arc<[Root]>,
     files: Files,
     /// File → what the publisher has compiled it to.
-    bytecode: HashMap<String, Rc<[u8]>>,
+    bytecode: HashMap<String, Arc<[u8]>>,
 }
 
 impl Snapshot {
     /// Of a manifest.
-    pub fn new(store: Store, roots: &Rc<[Root]>, manifest: Manifest) -> Self {
+    pub fn new(store: Store, roots: &Arc<[Root]>, manifest: Manifest) -> Self {
         let files = manifest.entries.into_iter().map(|(file, entry)| (file.into(), entry)).collect();
-        Self { store, number: manifest.number, roots: Rc::clone(roots), files, bytecode: HashMap::new() }
+        Self { store, number: manifest.number, roots: Arc::clone(roots), files, bytecode: HashMap::new() }
     }
 
     /// The generation's number.
@@ -53,7 +53,7 @@ impl Snapshot {
             }
         }
         let bytecode = candidate.bytecode.iter().map(|(file, code)| (file.clone(), code.as_slice().into())).collect();
-        let roots = Rc::clone(&self.roots);
+        let roots = Arc::clone(&self.roots);
         Some(Self { store: self.store, number: candidate.number, roots, files, bytecode })
     }
 
@@ -86,8 +86,7 @@ impl Snapshot {
     }
 }
 
-/// A worker's follower makes the next one of it.
-impl Sources for Rc<Snapshot> {
+impl Sources for Snapshot {
     fn find(&self, file: &str) -> Found {
         if let Some(entry) = self.files.get(file) {
             return self.store.locked(|shelf| self.read(shelf, file, entry));

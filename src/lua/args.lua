@@ -55,7 +55,7 @@ local function decode(text, length, max, counts_nameless, result)
         end
     end
     if not truncated then return result end
-    if C.hotlua_log_enabled(ngx.DEBUG) == 1 then shared.log(ngx.DEBUG, "lua hit query args limit " .. max) end
+    if shared.logs(ngx.DEBUG) then shared.log(ngx.DEBUG, "lua hit query args limit " .. max) end
     return result, "truncated"
 end
 

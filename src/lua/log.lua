@@ -63,6 +63,11 @@ function print(...)
     write(ngx.NOTICE, ...)
 end
 
+-- Says whether a line of a level would be written.
+function shared.logs(severity)
+    return C.hotlua_log_enabled(severity) == 1
+end
+
 -- A line of the module's own, without a place.
 function shared.log(severity, text)
     C.hotlua_log(severity, text, #text)

@@ -22,9 +22,10 @@ local function refusal()
     local phase = shared.phase()
     local context = prim.contexts[phase]
     -- While the configuration is loaded there is nothing that a call could be of.
-    if not context or phase == prim.phases.init then return "no request found" end
+    if not context or phase == prim.phases.init then return shared.NO_REQUEST end
     return "API disabled in the context of " .. context
 end
+shared.refusal, shared.NO_REQUEST = refusal, "no request found"
 
 -- Raises where no request runs this Lua, or its phase is not one of `phases`.
 function shared.check_phase(phases, level)

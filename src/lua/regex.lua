@@ -12,17 +12,22 @@ local sub, byte, gmatch, format, floor, concat = ("").sub, ("").byte, ("").gmatc
 ffi.cdef [[
 typedef struct { const int32_t *spans; int32_t groups; int32_t names; int32_t jit; } hotlua_regex;
 typedef struct { const char *data; size_t length; int32_t group; } hotlua_regex_text;
-hotlua_regex *hotlua_regex_compile(const char *pattern, size_t length, uint32_t flags, uint32_t match_limit,
-    hotlua_regex_text *error);
+typedef struct hotlua_regex_shared hotlua_regex_shared;
+hotlua_regex_shared *hotlua_regex_scratch(void);
+void hotlua_regex_scratch_free(hotlua_regex_shared *scratch);
+hotlua_regex *hotlua_regex_compile(const hotlua_regex_shared *scratch, const char *pattern, size_t length,
+    uint32_t flags, uint32_t match_limit, hotlua_regex_text *error);
 void hotlua_regex_free(hotlua_regex *regex);
 void hotlua_regex_name(const hotlua_regex *regex, uint32_t index, hotlua_regex_text *name);
 int hotlua_regex_exec(const hotlua_regex *regex, const char *subject, size_t length, size_t start, bool checked);
 int hotlua_regex_replace(const hotlua_regex *regex, const char *subject, size_t length, const char *template,
     size_t template_length, bool all, hotlua_regex_text *result);
-void hotlua_regex_forget(void);
+void hotlua_regex_forget(const hotlua_regex_shared *scratch);
 ]]
 
 local text = ffi.new "hotlua_regex_text"
+-- What all matches of this VM share.
+local scratch = gc(C.hotlua_regex_scratch(), C.hotlua_regex_scratch_free)
 
 -- The flags of a kind of patterns: bits for C, and what matters to Lua.
 local BITS = {
@@ -113,7 +118,7 @@ local function compile(pattern, kind, level)
     if type(pattern) ~= "string" then
         error("attempt to get length of local 'regex' (a " .. type(pattern) .. " value)", level + 1)
     end
-    local handle = C.hotlua_regex_compile(pattern, #pattern, kind.bits, shared.regex_match_limit or 0, text)
+    local handle = C.hotlua_regex_compile(scratch, pattern, #pattern, kind.bits, shared.regex_match_limit or 0, text)
     if handle == nil then return nil, string(text.data, text.length) end
     gc(handle, C.hotlua_regex_free)
     if handle.jit >= 0 then shared.log(ngx.DEBUG, "pcre JIT compiling result: " .. handle.jit) end
@@ -349,7 +354,7 @@ local function replace_by_template(regex, subject, template, all)
     local count = C.hotlua_regex_replace(regex.handle, subject, #subject, template, #template, all, text)
     if count > 0 then
         local result = string(text.data, text.length)
-        if #result > LONG_RESULT then C.hotlua_regex_forget() end
+        if #result > LONG_RESULT then C.hotlua_regex_forget(scratch) end
         return result, count
     end
     if count == 0 then return subject, 0 end
@@ -388,6 +393,7 @@ end
 
 -- For the module ngx.re.
 shared.regex = {
+    scratch = scratch,
     find = find_regex,
     release = release,
     start_of = start_of,

@@ -6,7 +6,7 @@ local type, tostring, error = type, tostring, error
 local sub, gsub, format = ("").sub, ("").gsub, ("").format
 
 require("ffi").cdef [[
-bool hotlua_regex_jit_stack(double size);
+bool hotlua_regex_jit_stack(const hotlua_regex_shared *scratch, double size);
 ]]
 
 local regexes = shared.regex
@@ -95,7 +95,7 @@ function re.opt(name, value)
     if type(value) ~= "number" then
         error(format("bad argument #2 to 'opt' (number expected, got %s)", value == nil and "no value" or type(value)), 2)
     end
-    if not C.hotlua_regex_jit_stack(value) then error("no memory", 2) end
+    if not C.hotlua_regex_jit_stack(regexes.scratch, value) then error("no memory", 2) end
 end
 
 package.preload["ngx.re"] = function() return re end

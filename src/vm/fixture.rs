@@ -11,7 +11,8 @@ use crate::code::{Generation, Untrusted};
 
 use super::{Environment, Failure, Family, Progress, Sliced, Vm, find_module};
 
-const FAMILIES: &[Family] = &[
+/// What its VMs have.
+pub const FAMILIES: &[Family] = &[
     Family { name: "require", install, lua: include_str!("../lua/require.lua") },
     Family { name: "ffi", install: |_, _| Ok(()), lua: include_str!("../lua/ffi.lua") },
 ];

@@ -1,7 +1,9 @@
 //! LuaJIT: one state, its generations' environments, its coroutines, and the text of its errors.
 
 mod anchor;
+mod apart;
 mod compiler;
+mod copied;
 mod coroutine;
 mod environment;
 mod error;
@@ -21,7 +23,9 @@ mod state;
 mod timer;
 
 pub use anchor::{Anchor, Anchors, Kept};
+pub use apart::{FurnishApart, VmsApart};
 pub use compiler::Compiler;
+pub use copied::Copied;
 pub use coroutine::{Coroutine, Step, Yield};
 pub use environment::Environment;
 pub use error::Failure;

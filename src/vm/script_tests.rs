@@ -1,8 +1,8 @@
 //! Scripts in generations that a test makes: what is found, remembered, read again and refused.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::os::unix::fs::symlink;
+use std::sync::{Arc, Mutex};
 
 use crate::code::{Found, Generation, Sources, Untrusted};
 
@@ -12,15 +12,15 @@ use super::*;
 
 /// A generation that adopts what it is given, as far as it has room.
 #[derive(Clone, Default)]
-struct Files(Rc<RefCell<BTreeMap<String, Found>>>, bool);
+struct Files(Arc<Mutex<BTreeMap<String, Found>>>, bool);
 
 impl Sources for Files {
     fn find(&self, file: &str) -> Found {
-        self.0.borrow().get(file).cloned().unwrap_or(Found::Unknown)
+        self.0.lock().unwrap().get(file).cloned().unwrap_or(Found::Unknown)
     }
 
     fn hash(&self, file: &str) -> Option<Hash> {
-        match self.0.borrow().get(file) {
+        match self.0.lock().unwrap().get(file) {
             Some(Found::Source(source)) => Some(source.hash),
             _ => None,
         }
@@ -32,7 +32,7 @@ impl Sources for Files {
 
     fn adopt(&self, file: &str, source: Source) -> Source {
         if !self.1 {
-            self.0.borrow_mut().insert(file.to_owned(), Found::Source(source.clone()));
+            self.0.lock().unwrap().insert(file.to_owned(), Found::Source(source.clone()));
         }
         source
     }
@@ -78,7 +78,7 @@ impl Tenants {
 }
 
 fn next(fixture: &Fixture, of: &Environment, number: u64, files: &Files, stale: &[String]) -> Rc<Environment> {
-    let generation = Rc::new(Generation { number, sources: Box::new(files.clone()) });
+    let generation = Rc::new(Generation { number, sources: Arc::new(files.clone()) });
     of.successor(&fixture.vm, generation, &[], &stale.iter().cloned().collect::<HashSet<_>>()).unwrap()
 }
 
@@ -154,7 +154,7 @@ fn spellings_grow_nothing() {
 
 #[test]
 fn what_no_generation_has_is_read_anew() {
-    let tenants = Tenants::with(Files(Rc::default(), true));
+    let tenants = Tenants::with(Files(Arc::default(), true));
     assert_eq!(tenants.text("t/a.lua"), "return 1");
     std::fs::write(tenants.path("t/a.lua"), "changed").unwrap();
     assert_eq!(tenants.text("t/a.lua"), "changed");
@@ -166,8 +166,8 @@ fn the_next_generation_forgets_what_changed() {
     let mut tenants = Tenants::new();
     let (a, c) = (tenants.file("t/a.lua").unwrap(), tenants.file("t/b/c.lua").unwrap());
     let new = Files::default();
-    *new.0.borrow_mut() = tenants.files.0.borrow().clone();
-    new.0.borrow_mut().insert(a.file.to_string(), Found::Source(Source::new(b"new".to_vec())));
+    *new.0.lock().unwrap() = tenants.files.0.lock().unwrap().clone();
+    new.0.lock().unwrap().insert(a.file.to_string(), Found::Source(Source::new(b"new".to_vec())));
     let differ = |file: &str, hash| new.hash(file) != Some(hash);
     let stale: Vec<String> = tenants.environment.stale_files(differ).into_iter().collect();
     assert_eq!(stale, [a.file.to_string()]);
@@ -179,7 +179,7 @@ fn the_next_generation_forgets_what_changed() {
     assert_eq!(tenants.text("t/a.lua"), "return 1", "a request on the generation before");
     // A removed file.
     let gone = Files::default();
-    gone.0.borrow_mut().insert(a.file.to_string(), Found::Gone);
+    gone.0.lock().unwrap().insert(a.file.to_string(), Found::Gone);
     tenants.environment = next(&tenants.fixture, &tenants.environment, 4, &gone, &[a.file.to_string()]);
     assert_eq!(tenants.file("t/a.lua").unwrap_err().status(), 404);
     assert_eq!(script_source(&tenants.environment, &a).unwrap_err().status(), 404);

@@ -114,6 +114,12 @@ impl Vm {
         Ok(package.raw_get("path")?)
     }
 
+    /// Where modules are searched: `package.path` and `package.cpath`, as Lua has them now.
+    pub fn search_paths(&self) -> Result<[String; 2], Failure> {
+        let package: Table = self.lua.globals().raw_get("package")?;
+        Ok([package.raw_get("path")?, package.raw_get("cpath")?])
+    }
+
     /// Marks it as the VM of one request without the code cache.
     pub fn set_of_request(&self) {
         self.is_of_request.set(true);

@@ -10,11 +10,11 @@ __DATA__
     location = /t {
         content_by_lua_block {
             ngx.say(ngx.socket.udp())
-            ngx.say(select(2, pcall(require, "ngx.semaphore")))
+            ngx.say(select(2, pcall(require, "ngx.pipe")))
         }
     }
 --- request
 GET /t
 --- response_body_like
 nilngx\.socket\.udp is not supported
-.*module 'ngx\.semaphore' is not supported
+.*module 'ngx\.pipe' is not supported

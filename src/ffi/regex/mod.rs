@@ -1,7 +1,7 @@
 //! `ngx.re`: compiling, matching and replacing by the PCRE2 that nginx itself uses.
 //!
 //! Nothing here runs Lua. A compiled pattern belongs to Lua, which frees it (`ffi.gc`); what matching needs beside it
-//! is shared by all patterns of the thread (`scratch`).
+//! is shared by all patterns of a VM (`scratch`).
 
 mod code;
 mod dialect;
@@ -10,6 +10,7 @@ mod replace;
 mod scratch;
 
 use std::ffi::c_void;
+use std::rc::Rc;
 
 use super::lua_bytes;
 use code::Regex;
@@ -30,19 +31,32 @@ impl RegexText {
     }
 }
 
+/// Makes what the matches of a VM share. `hotlua_regex_scratch_free` frees it.
+#[unsafe(no_mangle)]
+extern "C" fn hotlua_regex_scratch() -> *mut Rc<Scratch> {
+    Box::into_raw(Box::new(Rc::new(Scratch::new())))
+}
+
+/// Frees what `hotlua_regex_scratch` made; patterns that are left keep it as long as they need it.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn hotlua_regex_scratch_free(scratch: *mut c_void) {
+    // SAFETY: Lua frees it once, by its finalizer, and uses it no more.
+    drop(unsafe { Box::from_raw(scratch.cast::<Rc<Scratch>>()) });
+}
+
 /// Compiles a pattern. `flags` are those of [`code::Flags`]; `match_limit` is 0 for PCRE's own. Null: `error` says why.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn hotlua_regex_compile(
+    scratch: *const Rc<Scratch>,
     pattern: *const u8,
     length: usize,
     flags: u32,
     match_limit: u32,
     error: *mut RegexText,
 ) -> *mut Regex {
-    // SAFETY: Lua passes a string of its own with its length.
-    let pattern = unsafe { lua_bytes(pattern, length) };
-    let scratch = Scratch::shared();
-    match Regex::compile(pattern, flags, match_limit, &scratch) {
+    // SAFETY: Lua passes a string of its own with its length, and what `hotlua_regex_scratch` made.
+    let (pattern, scratch) = unsafe { (lua_bytes(pattern, length), &*scratch) };
+    match Regex::compile(pattern, flags, match_limit, scratch) {
         Ok(regex) => Box::into_raw(Box::new(regex)),
         Err(text) => {
             let mut output = scratch.output();
@@ -110,12 +124,14 @@ unsafe extern "C" fn hotlua_regex_replace(
 
 /// Gives back the memory of a long result, once Lua has copied it.
 #[unsafe(no_mangle)]
-extern "C" fn hotlua_regex_forget() {
-    drop(Scratch::shared().output());
+unsafe extern "C" fn hotlua_regex_forget(scratch: *const Rc<Scratch>) {
+    // SAFETY: Lua passes what `hotlua_regex_scratch` made.
+    drop(unsafe { &*scratch }.output());
 }
 
 /// Gives compiled patterns a stack of up to `size` bytes: whether there was memory for it.
 #[unsafe(no_mangle)]
-extern "C" fn hotlua_regex_jit_stack(size: f64) -> bool {
-    Scratch::shared().set_jit_stack(size)
+unsafe extern "C" fn hotlua_regex_jit_stack(scratch: *const Rc<Scratch>, size: f64) -> bool {
+    // SAFETY: Lua passes what `hotlua_regex_scratch` made.
+    unsafe { &*scratch }.set_jit_stack(size)
 }

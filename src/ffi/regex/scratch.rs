@@ -1,9 +1,8 @@
-//! What the matches of a thread share: PCRE2's match data, limits and JIT stack, and buffers.
+//! What the matches of a VM share: PCRE2's match data, limits and JIT stack, and buffers.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
-use std::rc::Rc;
 
 use pcre2_sys::*;
 
@@ -20,10 +19,6 @@ const WORKSPACE: usize = 4096;
 /// The pairs of offsets for which there is room at first.
 const PAIRS: u32 = 32;
 
-thread_local! {
-    static SHARED: Rc<Scratch> = Rc::new(Scratch::new());
-}
-
 /// Match data and limits. A match runs no Lua, so that there is never a second one at the same time.
 pub(super) struct Scratch {
     /// Bytes that PCRE2 holds for match data. It is handed to PCRE2, so it stays at its place.
@@ -39,12 +34,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// The thread's.
-    pub(super) fn shared() -> Rc<Self> {
-        SHARED.with(Rc::clone)
-    }
-
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let held: Box<Cell<usize>> = Box::default();
         let mut default_limit = 0_u32;
         // SAFETY: the counter outlives the contexts: `drop` frees them before. A context that cannot be made is null,

@@ -14,9 +14,9 @@ use Time::HiRes qw(time sleep);
 
 my $DEADLINE = 10;    # seconds that anything may take
 
-# new(workers => N, http => TEXT, server => TEXT, files => {NAME => TEXT}, links => {NAME => TARGET}): writes the files
-# and symlinks, starts nginx.
-# In both texts %ROOT% is the server root.
+# new(workers => N, main => TEXT, http => TEXT, server => TEXT, files => {NAME => TEXT}, links => {NAME => TARGET}):
+# writes the files and symlinks, starts nginx.
+# In these texts %ROOT% is the server root.
 sub new {
     my ($class, %option) = @_;
     my $directory = File::Temp->newdir('hotlua-XXXXXX', TMPDIR => 1);
@@ -30,13 +30,14 @@ sub new {
         symlink $option{links}{$name}, "$self->{root}/$name" or croak "$name: $!";
     }
     $self->{port} = free_port();
-    my ($http, $server) = map { (my $text = $_ // '') =~ s/%ROOT%/$self->{root}/g; $text } @option{qw(http server)};
+    my ($main, $http, $server) = map { (my $text = $_ // '') =~ s/%ROOT%/$self->{root}/g; $text } @option{qw(main http server)};
     my $modules = join '', map { "load_module $_;\n" } split ' ', $ENV{TEST_NGINX_LOAD_MODULES} // '';
     $self->write('nginx.conf', <<"CONF");
 $modules
 worker_processes $self->{workers};
 pid logs/nginx.pid;
 error_log logs/error.log info;
+$main
 events { worker_connections 512; }
 http {
     access_log off;

@@ -35,6 +35,12 @@ pub struct SharedDict {
     zone: NonNull<ngx_shm_zone_t>,
 }
 
+// SAFETY: nginx sets the `ngx_shm_zone_t` before the first process runs, and a worker keeps it as long as it lives. What
+// it leads to is touched under the lock only, and `Held` keeps threads apart as it does processes.
+unsafe impl Send for SharedDict {}
+// SAFETY: as above; no method needs it for itself alone.
+unsafe impl Sync for SharedDict {}
+
 /// A shared dictionary as calls find it. Each call takes the lock; before the zone is mapped a dictionary is empty and
 /// without room.
 #[derive(Clone, Copy)]
