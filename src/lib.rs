@@ -15,6 +15,7 @@
 //! | [`sandbox`] | untrusted scripts: profiles, VMs, limits |
 //! | [`conf`] | directives and what they keep |
 //! | [`vm`] | LuaJIT |
+//! | [`pipe`] | what a process that Lua has started is |
 //! | [`text`] | escaping, query strings, quoting: pure functions |
 //! | [`code`] | paths, generations, the require graph |
 //! | [`ffi`] | the C functions that Lua's hot calls use (`unsafe`) |
@@ -40,6 +41,8 @@ mod module;
 mod nginx;
 #[forbid(unsafe_code)]
 mod phase;
+#[forbid(unsafe_code)]
+mod pipe;
 #[forbid(unsafe_code)]
 mod sandbox;
 #[forbid(unsafe_code)]

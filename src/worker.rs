@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use crate::conf::{Code, Confs, MainConf, Prepare, Slot, Source};
 use crate::nginx::{
-    Conf, Hook, Level, Phase, TlsHooks, WakeSet, Zone, is_test, log_cycle, restart_system_calls, set_capture, worker_id,
+    Conf, Hook, Level, Phase, TlsHooks, WakeSet, Zone, is_test, kill_children, log_cycle, restart_system_calls,
+    set_capture, watch_children, worker_id,
 };
 use crate::phase::{Furnish, Runtime, run_init, run_timer};
 use crate::{api, hot, sandbox, vm};
@@ -173,6 +174,7 @@ pub fn started(main: &mut MainConf) -> Result<(), String> {
     let (Some(zone), Some(runtime), Some(worker)) = (main.zone, Runtime::of_conf(main), worker_id()) else {
         return Ok(());
     };
+    watch_children()?;
     sandbox::set_profiles(&main.profiles);
     sandbox::started(worker);
     if let Some(changes) = Changes::of(main)
@@ -185,11 +187,12 @@ pub fn started(main: &mut MainConf) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs `exit_worker_by_lua*`. What that raises is logged.
+/// Runs `exit_worker_by_lua*`, then kills the processes that Lua has started. What it raises is logged.
 pub fn ended(main: &mut MainConf) {
     if worker_id().is_some() {
         run_logged(main, main.exit_worker.as_ref(), Phase::EXIT_WORKER);
     }
+    kill_children();
 }
 
 /// Runs the Lua of a directive that has it, and logs what it raises.

@@ -20,6 +20,7 @@ mod ndk;
 mod ocsp;
 mod on_abort;
 mod output;
+mod pipe;
 mod process;
 mod redirect;
 mod refuse;
@@ -43,6 +44,7 @@ mod text;
 mod thread;
 mod time;
 mod timer;
+mod timer_call;
 mod variable;
 mod worker_thread;
 mod write_guard;
@@ -97,6 +99,7 @@ pub const FAMILIES: &[Family] = &[
     balancer::FAMILY,
     errlog::FAMILY,
     process::FAMILY,
+    pipe::FAMILY,
     base64::FAMILY,
     // Behind all whose functions it names.
     resty_core::FAMILY,

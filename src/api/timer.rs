@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use mlua::{Function, Lua, LuaString, MultiValue, Table, Value, WeakLua};
+use mlua::{Function, Lua, LuaString, MultiValue, Table, Value};
 use rustc_hash::FxBuildHasher;
 
 use crate::nginx::{
@@ -17,6 +17,8 @@ use crate::nginx::{
     on_exiting,
 };
 use crate::vm::{Environment, Failure, Family, Going, Held, TimerCode, Vm};
+
+use super::timer_call::{Call, Calls};
 
 pub(super) const FAMILY: Family = Family { name: "timer", install, lua: include_str!("../lua/timer.lua") };
 
@@ -53,58 +55,6 @@ pub struct Timers {
 }
 
 type Id = u64;
-
-/// What the timers of a VM call, by slot. Lua keeps it: of values that Rust holds a state has room for some thousands.
-struct Calls {
-    lua: WeakLua,
-    table: Table,
-    free: RefCell<Vec<u32>>,
-}
-
-/// What is to be called: a slot of the calls, which is free again when this is dropped.
-struct Call {
-    calls: Rc<Calls>,
-    slot: u32,
-    origin: Rc<Origin>,
-}
-
-impl Call {
-    /// `what`: a function; or a table of the number of arguments, the function and the arguments.
-    fn new(calls: Rc<Calls>, what: Value, origin: Rc<Origin>) -> mlua::Result<Self> {
-        let slot = calls.free.borrow_mut().pop().unwrap_or_else(|| calls.table.raw_len() as u32 + 1);
-        calls.table.raw_set(slot, what)?;
-        Ok(Self { calls, slot, origin })
-    }
-
-    /// The callback and its arguments.
-    fn values(&self, premature: bool) -> mlua::Result<(Function, MultiValue)> {
-        let mut arguments = MultiValue::new();
-        arguments.push_back(Value::Boolean(premature));
-        let packed: Table = match self.calls.table.raw_get(self.slot)? {
-            Value::Function(callback) => return Ok((callback, arguments)),
-            Value::Table(packed) => packed,
-            _ => return Err(mlua::Error::runtime("the callback is gone")),
-        };
-        let count: usize = packed.raw_get(1)?;
-        for at in 0..count {
-            arguments.push_back(packed.raw_get(at + 3)?);
-        }
-        Ok((packed.raw_get(2)?, arguments))
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        // As a process ends timers may outlive the state.
-        if self.calls.lua.try_upgrade().is_none() {
-            return;
-        }
-        // Only memory can make it fail, and then the slot must not be used again.
-        if self.calls.table.raw_set(self.slot, false).is_ok() {
-            self.calls.free.borrow_mut().push(self.slot);
-        }
-    }
-}
 
 /// A timer that waits.
 struct Pending {
@@ -162,8 +112,7 @@ impl Timers {
 
     /// Makes these the timers of a VM.
     pub fn share(self: &Rc<Self>, vm: &Vm) -> Result<(), Failure> {
-        let calls = Calls { lua: vm.lua().weak(), table: vm.lua().create_table()?, free: RefCell::default() };
-        vm.lua().set_app_data((Rc::clone(self), Rc::new(calls)));
+        vm.lua().set_app_data((Rc::clone(self), Rc::new(Calls::of(vm)?)));
         Ok(())
     }
 
@@ -266,12 +215,8 @@ impl Timers {
             Some(period) if !premature => pending.arm(period),
             _ => drop(self.remove(id)),
         }
-        let (callback, arguments) = match pending.call.values(premature) {
-            Ok(values) => values,
-            Err(error) => return log_cycle(Level::Err, format!("failed to run a timer: {error}").as_bytes()),
-        };
         if self.running.get() >= self.limits.running {
-            return self.tell_too_many(&callback);
+            return self.tell_too_many(&pending.call);
         }
         let running = Box::new(Counted::new(&self.running));
         let code = pending.code.take().unwrap_or(TimerCode::Active);
@@ -279,15 +224,15 @@ impl Timers {
         if let (TimerCode::Own(vm, held), Some(_)) = (&code, pending.period) {
             pending.code.set(Some(TimerCode::Own(Rc::clone(vm), Held::new(Rc::clone(held.environment())))));
         }
-        (self.run)(&pending.call.origin, code, &callback, arguments, running);
+        let Call { calls, slot, origin } = &pending.call;
+        let arguments = MultiValue::from_iter([Value::Integer((*slot).into()), Value::Boolean(premature)]);
+        (self.run)(origin, code, &calls.dispatch, arguments, running);
     }
 
-    fn tell_too_many(&self, callback: &Function) {
-        let info = callback.info();
+    fn tell_too_many(&self, call: &Call) {
         let text = format!(
-            "lua failed to run timer with function defined at {}:{}: {} lua_max_running_timers are not enough",
-            info.source.unwrap_or_default(),
-            info.line_defined.unwrap_or_default(),
+            "lua failed to run timer with function defined at {}: {} lua_max_running_timers are not enough",
+            call.place().unwrap_or_default(),
             self.limits.running
         );
         log_cycle(Level::Alert, text.as_bytes());
@@ -295,12 +240,14 @@ impl Timers {
 
     /// Whose configuration a timer has that is made now.
     fn origin(&self) -> Option<Rc<Origin>> {
-        let origin = current_or_fake(Origin::of).or_else(Origin::of_process)?;
         let mut last = self.origin.borrow_mut();
-        match &*last {
-            Some(last) if **last == origin => Some(Rc::clone(last)),
-            _ => Some(Rc::clone(last.insert(Rc::new(origin)))),
+        if let Some(last) = &*last
+            && current_or_fake(|request| last.is_of(request)) == Some(true)
+        {
+            return Some(Rc::clone(last));
         }
+        let origin = current_or_fake(Origin::of).or_else(Origin::of_process)?;
+        Some(Rc::clone(last.insert(Rc::new(origin))))
     }
 }
 
@@ -348,25 +295,29 @@ impl Wanted {
 }
 
 fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
-    type Arguments = (f64, bool, Option<LuaString>, bool, Value);
-    // nil; or why there is no such timer
+    type Arguments = (f64, bool, Option<LuaString>, bool);
+    // the slot that its call is to be put in; or nil and why there is no such timer
     let start = lua.create_function(|lua, arguments: Arguments| {
-        let (milliseconds, repeats, module, for_candidate, what) = arguments;
-        let (Some((timers, calls)), Some(vm)) = (shared(lua), Vm::of(lua)) else { return Ok(Some(NO_REQUEST)) };
+        let (milliseconds, repeats, module, for_candidate) = arguments;
+        let (Some((timers, calls)), Some(vm)) = (shared(lua), Vm::of(lua)) else { return Ok((None, Some(NO_REQUEST))) };
         // What is not a number of nginx's clock is as long as that counts.
         let delay = Duration::from_millis((milliseconds as u64).min(LONGEST));
         if let Some(refusal) = timers.refusal(for_candidate, delay) {
-            return Ok(Some(refusal));
+            return Ok((None, Some(refusal)));
         }
-        let (Some(origin), Some(environment)) = (timers.origin(), vm.running()) else { return Ok(Some(NO_REQUEST)) };
-        let wanted = Wanted { call: Call::new(calls, what, origin)?, delay, repeats };
+        let (Some(origin), Some(environment)) = (timers.origin(), vm.running()) else {
+            return Ok((None, Some(NO_REQUEST)));
+        };
+        let call = Call::new(calls, origin);
+        let slot = call.slot;
+        let wanted = Wanted { call, delay, repeats };
         if !for_candidate && (!repeats || module.is_none()) {
             wanted.begin(&timers, &vm, &environment, false);
-            return Ok(None);
+        } else {
+            let module = module.map(|module| module.to_string_lossy());
+            start_with(&timers, &vm, &environment, module.as_deref(), wanted, for_candidate);
         }
-        let module = module.map(|module| module.to_string_lossy());
-        start_with(&timers, &vm, &environment, module.as_deref(), wanted, for_candidate);
-        Ok(None)
+        Ok((Some(slot), None))
     })?;
     prim.raw_set("start", start)?;
     prim.raw_set("running", lua.create_function(|lua, ()| Ok(shared(lua).map(|(timers, _)| timers.running.get())))?)?;

@@ -18,7 +18,7 @@ for name, functions in pairs {
 end
 
 for _, name in ipairs {
-    "ngx.balancer", "ngx.ocsp", "ngx.pipe", "ngx.re", "ngx.req", "ngx.resp", "ngx.ssl",
+    "ngx.balancer", "ngx.ocsp", "ngx.re", "ngx.req", "ngx.resp", "ngx.ssl",
     "ngx.ssl.clienthello", "ngx.ssl.session",
 } do
     preload[name] = preload[name] or function() error("module '" .. name .. "' is not supported", 3) end

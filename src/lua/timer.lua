@@ -2,7 +2,7 @@
 local prim, ngx, shared = ...
 
 local error, floor, select, tonumber, type = error, math.floor, select, tonumber, type
-local getinfo = debug.getinfo
+local pcall, unpack, bytecode = pcall, unpack, require("jit.util").funcbc
 local start, running, pending, in_init, in_exit = prim.start, prim.running, prim.pending, prim.in_init, prim.in_exit
 
 local timer = {}
@@ -13,18 +13,32 @@ local function milliseconds(count, delay, callback)
     if count < 2 then error("expecting at least 2 arguments but got " .. count, 3) end
     local number = type(delay) == "number" and delay or type(delay) == "string" and tonumber(delay)
     if not number then shared.bad_type(1, "number", delay, count, 2) end
-    if type(callback) ~= "function" or getinfo(callback, "S").what == "C" then
+    -- A C function has no bytecode to look at.
+    if type(callback) ~= "function" or not pcall(bytecode, callback, 0) then
         shared.bad_argument(2, "Lua function expected", 2)
     end
     -- What is below zero, or no number, is due at once.
     return number > 0 and floor(number * 1000) or 0
 end
 
--- A callback with its arguments, as the Rust half takes it.
-local function call(callback, ...)
+-- What timers call, by slot: a function; or a table of the number of arguments, the function and the arguments.
+local calls = {}
+shared.timer_calls = calls
+
+-- What a timer's coroutine runs. It leaves no frame of its own.
+function shared.call_timer(slot, premature)
+    local call = calls[slot]
+    if type(call) == "function" then return call(premature) end
+    return call[2](premature, unpack(call, 3, call[1] + 2))
+end
+
+-- Starts a timer; 1, or nil and why not.
+local function begin(after, repeats, module, callback, ...)
+    local slot, refusal = start(after, repeats, module, shared.slicing == true)
+    if not slot then return nil, refusal end
     local count = select("#", ...)
-    if count == 0 then return callback end
-    return { count, callback, ... }
+    calls[slot] = count == 0 and callback or { count, callback, ... }
+    return 1
 end
 
 -- Raises where there are no timers: while the configuration is loaded, and as the worker ends.
@@ -37,9 +51,7 @@ function timer.at(...)
     local delay, callback = ...
     local after = milliseconds(select("#", ...), delay, callback)
     check()
-    local refusal = start(after, false, nil, shared.slicing == true, call(select(2, ...)))
-    if refusal then return nil, refusal end
-    return 1
+    return begin(after, false, nil, select(2, ...))
 end
 
 function timer.every(...)
@@ -47,9 +59,7 @@ function timer.every(...)
     local period = milliseconds(select("#", ...), delay, callback)
     if period == 0 then error("delay cannot be zero", 2) end
     check()
-    local refusal = start(period, true, shared.loading_module(), shared.slicing == true, call(select(2, ...)))
-    if refusal then return nil, refusal end
-    return 1
+    return begin(period, true, shared.loading_module(), select(2, ...))
 end
 
 function timer.running_count()

@@ -3,6 +3,7 @@
 //! A worker's requests run in one thread, so nothing here but the zone is `Sync`, and a value that nginx owns is only
 //! lent for the time of a callback. No raw pointer stands in a `pub` signature that other rooms use.
 
+mod child;
 mod codec;
 mod conf;
 mod current;
@@ -27,6 +28,7 @@ mod upstream;
 mod value;
 mod wake;
 
+pub use child::{Child, Command, Ended, KillError, StartError, Started, kill_children, watch_children};
 pub use codec::*;
 pub use conf::define::Variable;
 pub use conf::directive::{Apply, Arity, Context, Directive};

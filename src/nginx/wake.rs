@@ -4,7 +4,7 @@
 //! before, which may still publish while they drain, wake the new ones too. Two generations of workers so share a
 //! counter; nobody reads it, because each write is an edge of its own for every epoll that watches it.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -34,6 +34,11 @@ impl WakeSet {
             fds.push(Arc::new(fd));
         }
         Ok(Self(fds))
+    }
+
+    /// The first eventfd, for a signal handler to write to.
+    pub(super) fn first_fd(&self) -> Option<RawFd> {
+        self.0.first().map(|fd| fd.as_raw_fd())
     }
 
     /// Wakes every worker, this one too.

@@ -150,10 +150,10 @@ mod tests {
         start(&running, &second, None, "check again");
         assert_eq!(*running.borrow(), ["kept", "first", "check"]);
         live.activate(Rc::clone(&second));
-        assert_eq!(*running.borrow(), ["kept", "kept late", "second", "check again"]);
+        assert_eq!(*running.borrow(), ["kept", "second", "kept late", "check again"]);
         // It is still the active one's.
         drop(fixture.first);
-        assert_eq!(*running.borrow(), ["kept", "kept late", "second", "check again"]);
+        assert_eq!(*running.borrow(), ["kept", "second", "kept late", "check again"]);
     }
 
     #[test]

@@ -17,8 +17,8 @@ use crate::nginx::log::Log;
 use crate::nginx::request::Request;
 use crate::nginx::value::bytes;
 
-/// The size of a pool's first block, and of the blocks that follow.
-const POOL_SIZE: usize = 1024;
+/// What a pool has room for at first beside the variables and the modules' contexts.
+const POOL_SIZE: usize = 1536;
 /// The descriptor of a connection that is none.
 const NO_SOCKET: ngx_socket_t = -1;
 /// How many headers a list of a fake request has room for at first; hardly any is ever pushed.
@@ -131,7 +131,11 @@ impl FakeRequest {
             (*parts).log.handler = Some(describe);
             (*parts).log.data = parts.cast();
             (*parts).log.action = ptr::null_mut();
-            let pool = ngx_create_pool(POOL_SIZE, &raw mut (*parts).log);
+            let core = (*(*conf).main_conf.add(ngx_http_core_module.ctx_index)).cast::<ngx_http_core_main_conf_t>();
+            let variables = (*core).variables.nelts * size_of::<ngx_variable_value_t>();
+            let contexts = ngx_http_max_module * size_of::<*mut c_void>();
+            // In one piece with what every request needs.
+            let pool = ngx_create_pool(POOL_SIZE + variables + contexts, &raw mut (*parts).log);
             if pool.is_null() {
                 return None;
             }
@@ -153,9 +157,7 @@ impl FakeRequest {
             (*r).headers_in.keep_alive_n = -1;
             (*r).headers_out.content_length_n = -1;
             (*r).headers_out.last_modified_time = -1;
-            let core = (*(*conf).main_conf.add(ngx_http_core_module.ctx_index)).cast::<ngx_http_core_main_conf_t>();
-            let variables = (*core).variables.nelts * size_of::<ngx_variable_value_t>();
-            (*r).ctx = ngx_pcalloc(pool, ngx_http_max_module * size_of::<*mut c_void>()).cast();
+            (*r).ctx = ngx_pcalloc(pool, contexts).cast();
             (*r).variables = ngx_pcalloc(pool, variables.max(1)).cast();
             if (*r).ctx.is_null() || (*r).variables.is_null() {
                 return None;

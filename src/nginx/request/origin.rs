@@ -36,6 +36,20 @@ impl Origin {
         }
     }
 
+    /// Says whether it is that of a request.
+    pub fn is_of(&self, request: &Request) -> bool {
+        // SAFETY: as above.
+        unsafe {
+            let r = request.as_ptr();
+            let connection = (*r).connection;
+            self.loc_conf == (*r).loc_conf
+                && self.srv_conf == (*r).srv_conf
+                && self.main_conf == (*r).main_conf
+                && self.listening == (*connection).listening
+                && *self.client == *bytes(&(*connection).addr_text)
+        }
+    }
+
     /// That of Lua which belongs to no request: the `http` block. None where there is no such block.
     pub fn of_process() -> Option<Self> {
         // SAFETY: the http module's slot of the running cycle is null where there is no http block.

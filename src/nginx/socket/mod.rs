@@ -5,6 +5,7 @@ pub(super) mod channel;
 pub(super) mod errno;
 pub(super) mod local;
 pub(super) mod option;
+mod pipe;
 pub(super) mod resolve;
 pub(super) mod stream;
 pub(super) mod tls;

@@ -71,13 +71,23 @@ impl Stream {
                 // Closing what could not connect has left the number as it was.
                 return Err(Errno::last_if_any());
             };
-            let stream =
-                Rc::new(Self { connection, waits: [const { RefCell::new(None) }; 2], session: TlsSession::default() });
             connection.log = peer.log;
-            connection.data = Rc::as_ptr(&stream).cast_mut().cast();
-            stream.take_events();
+            let stream = Self::around(connection);
             Ok(if rc == NGX_OK as ngx_int_t { Connecting::Connected(stream) } else { Connecting::Pending(stream) })
         }
+    }
+
+    /// Takes over a connection that has been got from nginx, with its functions to read and write.
+    ///
+    /// # Safety
+    /// Nobody else may use or close it.
+    pub(super) unsafe fn around(connection: *mut ngx_connection_t) -> Rc<Self> {
+        let stream =
+            Rc::new(Self { connection, waits: [const { RefCell::new(None) }; 2], session: TlsSession::default() });
+        // SAFETY: by this function's contract.
+        unsafe { (*connection).data = Rc::as_ptr(&stream).cast_mut().cast() };
+        stream.take_events();
+        stream
     }
 
     /// Says whether a pending connection stands; the error is the system's reason, which is logged where `logs`.
