@@ -1,6 +1,5 @@
 //! The `ngx` API, a file a family. Each has a Lua half of the same stem in `src/lua/`.
 
-mod absent;
 mod apart;
 mod arg;
 mod args;
@@ -34,6 +33,7 @@ mod sleep;
 mod socket_request;
 mod socket_tcp;
 mod socket_tcp_tls;
+mod socket_udp;
 mod split;
 mod ssl;
 mod ssl_clienthello;
@@ -79,6 +79,7 @@ pub const FAMILIES: &[Family] = &[
     socket_tcp::FAMILY,
     socket_tcp_tls::FAMILY,
     socket_request::FAMILY,
+    socket_udp::FAMILY,
     timer::FAMILY,
     thread::FAMILY,
     worker_thread::FAMILY,
@@ -103,7 +104,6 @@ pub const FAMILIES: &[Family] = &[
     base64::FAMILY,
     // Behind all whose functions it names.
     resty_core::FAMILY,
-    absent::FAMILY,
     // Last: what the others set is nothing to warn of.
     write_guard::FAMILY,
 ];

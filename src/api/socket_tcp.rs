@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use mlua::{IntoLua, Lua, LuaString, Table, UserData, Value};
 
-use crate::cosocket::{Cosocket, Read, SocketError, Step, Timeouts};
+use crate::cosocket::{Cosocket, Pooling, Read, SocketError, Step, Timeouts};
 use crate::nginx::{Local, Request, SocketOption, current_or_fake};
 use crate::text::receive::{Receive, Until};
 use crate::vm::{Family, Operation};
@@ -26,13 +26,19 @@ struct Pattern(Rc<RefCell<Until>>);
 impl UserData for Socket {}
 impl UserData for Pattern {}
 
+/// Host and port; the name, size and backlog of a pool.
+type ConnectArguments = (Value, LuaString, u16, Option<LuaString>, Option<usize>, Option<usize>);
+
 fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     prim.raw_set("new", lua.create_function(|_, ()| Ok(Socket(Rc::default())))?)?;
     prim.raw_set(
         "connect",
-        lua.create_function(|lua, (socket, host, port): (Value, LuaString, u16)| {
-            let host = host.as_bytes();
-            with(lua, &socket, |socket, request| stepped(lua, socket.connect(request, &host, port).map(|()| 1)))
+        lua.create_function(|lua, (socket, host, port, name, size, backlog): ConnectArguments| {
+            let (host, name) = (host.as_bytes(), name.as_ref().map(LuaString::as_bytes));
+            let pooling = Pooling { name: name.as_deref(), size, backlog };
+            with(lua, &socket, |socket, request| {
+                stepped(lua, socket.connect(request, &host, port, &pooling).map(|()| 1))
+            })
         })?,
     )?;
     prim.raw_set(
@@ -132,9 +138,13 @@ fn install_settings(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     )?;
     prim.raw_set(
         "set_keepalive",
-        lua.create_function(|lua, socket: Value| {
-            with(lua, &socket, |socket, request| result(lua, socket.set_keepalive(request).map(|()| 1)))
+        lua.create_function(|lua, (socket, timeout, size): (Value, Option<u32>, Option<usize>)| {
+            with(lua, &socket, |socket, request| result(lua, socket.set_keepalive(request, timeout, size).map(|()| 1)))
         })?,
+    )?;
+    prim.raw_set(
+        "has_pool",
+        lua.create_function(|_, socket: Value| Ok(of(&socket).is_none_or(|socket| socket.has_pool())))?,
     )?;
     prim.raw_set(
         "bind",

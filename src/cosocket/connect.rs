@@ -4,14 +4,18 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::nginx::{
-    Address, Connecting, Destination, Local, Log, Request, Resolution, Resolved, Resolving, Side, Stream, Woken,
+    Address, Connecting, Destination, Local, Log, Request, Resolution, Resolved, Resolving, Side, Stream, Timer, Woken,
 };
 
+use super::keepalive::Pooling;
+use super::pool::Place;
 use super::tls::Shaking;
 use super::{Cosocket, Owner, SocketError, Step};
 
 /// A call of `connect` under way.
 pub(super) enum Attempt {
+    /// It waits until its pool may have another connection.
+    Queued { place: Place, host: Vec<u8>, port: u16, _timer: Timer },
     /// The name is being resolved.
     Resolving { answer: Rc<RefCell<Option<Resolved>>>, _resolution: Resolution },
     /// The connection is being made.
@@ -22,8 +26,8 @@ pub(super) enum Attempt {
 
 impl Cosocket {
     /// Begins to connect to a host, which may be an IP address, a name or `unix:` and a path. A connection that there is
-    /// goes first.
-    pub fn connect(self: &Rc<Self>, request: &Request, host: &[u8], port: u16) -> Step<()> {
+    /// goes first. One that rests in the pool is taken instead of a new one.
+    pub fn connect(self: &Rc<Self>, request: &Request, host: &[u8], port: u16, pooling: &Pooling) -> Step<()> {
         if ![Owner::Nobody, Owner::of(request)].contains(&self.owner.get()) {
             return Step::Failed(SocketError::BadRequest);
         }
@@ -39,6 +43,14 @@ impl Cosocket {
         }
         self.drop_connection();
         self.own(request);
+        let step = match self.from_pool(request, host, port, pooling) {
+            Some(step) => step,
+            None => self.connect_anew(request, host, port),
+        };
+        self.leave_pool_unless_done(step)
+    }
+
+    pub(super) fn connect_anew(self: &Rc<Self>, request: &Request, host: &[u8], port: u16) -> Step<()> {
         match Destination::parse(host, port) {
             Ok(Destination::Address(address)) => self.connect_to(request, address),
             Ok(Destination::Name(name, port)) => self.resolve(request, &name, port),
@@ -49,7 +61,10 @@ impl Cosocket {
     /// Goes on with a call that has waited.
     pub fn connected(self: &Rc<Self>, request: &Request) -> Step<()> {
         let woken = self.woken(Side::Write);
-        match (self.attempt.take(), woken) {
+        let step = match (self.attempt.take(), woken) {
+            (Some(Attempt::Queued { place, host, port, .. }), Some(woken)) => {
+                self.admitted(request, &place, woken, &host, port)
+            }
             (Some(Attempt::Resolving { answer, .. }), Some(_)) => match answer.take() {
                 Some(resolved) => self.resolved(request, resolved),
                 None => Step::Failed(SocketError::Closed),
@@ -65,7 +80,8 @@ impl Cosocket {
                 Step::Failed(SocketError::Timeout)
             }
             (_, _) => Step::Failed(SocketError::Closed),
-        }
+        };
+        self.leave_pool_unless_done(step)
     }
 
     fn resolve(self: &Rc<Self>, request: &Request, name: &[u8], port: u16) -> Step<()> {

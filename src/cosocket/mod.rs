@@ -5,8 +5,10 @@ mod connect;
 mod error;
 mod keepalive;
 mod options;
+mod pool;
 mod reader;
 mod tls;
+mod udp;
 mod wait;
 mod writer;
 
@@ -17,13 +19,16 @@ use crate::nginx::{Channel, Ends, Level, Local, Log, Request, Side, SocketSettin
 use crate::vm::Operation;
 
 use connect::Attempt;
+use pool::Slot;
 use reader::Reader;
 use wait::Wait;
 use writer::Writer;
 
 pub use error::SocketError;
+pub use keepalive::Pooling;
 pub use reader::Read;
 pub use tls::{Greeting, Identity};
+pub use udp::{LARGEST_DATAGRAM, Udp};
 
 /// The request that may use a cosocket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -88,6 +93,10 @@ pub struct Cosocket {
     local: Cell<Option<Local>>,
     /// How often its connection has come out of a pool.
     reused: Cell<u32>,
+    /// The name of the pool that its connection would rest in.
+    pool_name: RefCell<Vec<u8>>,
+    /// What its connection has of a pool that counts it.
+    slot: RefCell<Option<Slot>>,
     /// What it shows servers that ask for a certificate.
     identity: RefCell<Option<Identity>>,
 }
@@ -120,6 +129,8 @@ impl Default for Cosocket {
             settings: Cell::default(),
             local: Cell::default(),
             reused: Cell::default(),
+            pool_name: RefCell::default(),
+            slot: RefCell::default(),
             identity: RefCell::default(),
         }
     }
@@ -160,7 +171,7 @@ impl Cosocket {
     fn connection(&self) -> Result<Option<Rc<Stream>>, SocketError> {
         match &*self.attempt.borrow() {
             Some(Attempt::Connecting { stream, .. }) => return Ok(Some(Rc::clone(stream))),
-            Some(Attempt::Resolving { .. }) => return Err(SocketError::Closed),
+            Some(Attempt::Queued { .. } | Attempt::Resolving { .. }) => return Err(SocketError::Closed),
             Some(Attempt::Shaking(_)) | None => {}
         }
         match &*self.channel.borrow() {
@@ -194,6 +205,7 @@ impl Cosocket {
         self.writer.borrow_mut().reset();
         let channel = self.channel.take();
         drop((channel, self.stream.take()));
+        drop(self.slot.take());
         self.reused.set(0);
     }
 

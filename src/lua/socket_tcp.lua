@@ -6,6 +6,7 @@ local error, floor, pairs, select, setmetatable, tonumber, tostring, type =
 local concat, find = table.concat, string.find
 local WAIT = shared.phases.wait
 local LINE, ALL, OPTIONS = prim.LINE, prim.ALL, prim.options
+local LONGEST = 2 ^ 31 - 1
 
 -- A cosocket is a table whose first element is its Rust half; one without is as one that was never connected.
 local tcp = {}
@@ -49,14 +50,23 @@ local function check_number_option(options, name, least, is_typed, level)
     end
 end
 
--- Raises for options of `connect` that are none.
-local function check_options(options, level)
+-- A whole number that is not too large to count with.
+local function bounded(value)
+    local number = whole(value)
+    if number and not (number <= LONGEST) then return LONGEST end
+    return number or nil
+end
+
+-- The name, size and backlog of the pool that options of `connect` want. Raises for options that are none.
+local function pool_of(options, level)
     check_number_option(options, "pool_size", 1, true, level + 1)
     check_number_option(options, "backlog", 0, false, level + 1)
     local kind = type(options.pool)
     if kind ~= "nil" and kind ~= "string" and kind ~= "number" then
         shared.bad_argument(4, 'bad "pool" option type: ' .. kind, level)
     end
+    local name = options.pool
+    return name and tostring(name), bounded(options.pool_size), bounded(options.backlog)
 end
 
 -- `level` is that of who has called the method.
@@ -78,13 +88,14 @@ local function connect(level, ...)
         if number < 0 or number > 65535 then return nil, "bad port number: " .. number end
         port = number
     end
-    if type(options) == "table" then check_options(options, level) end
+    local name, size, backlog
+    if type(options) == "table" then name, size, backlog = pool_of(options, level) end
     local socket = self[1]
     if not socket then
         socket = prim.new()
         self[1] = socket
     end
-    local ok, err = come(prim.connected, socket, prim.connect(socket, host, port))
+    local ok, err = come(prim.connected, socket, prim.connect(socket, host, port, name, size, backlog))
     if err == "bad request" then error(err, level) end
     return ok, err
 end
@@ -226,16 +237,30 @@ function tcp.close(...)
     return ok
 end
 
+-- What a connection's pool is made with, where there is none yet; one that is there keeps its size.
+local function new_size(socket, size, count)
+    local number = whole(size)
+    if number and number >= 1 or prim.has_pool(socket) then return number end
+    if not number then shared.bad_type(3, "number", size, count, 2) end
+    shared.bad_argument(3, 'bad "pool_size" option value: ' .. number, 2)
+end
+
 function tcp.setkeepalive(...)
     local count = select("#", ...)
-    local self, idle, size = ...
+    local self, timeout, size = ...
     if count < 1 or count > 3 then
         error("expecting 1 to 3 arguments (including the object), but got " .. count, 2)
     end
     local socket = object(self, count)
-    if idle ~= nil then idle = shared.integer(2, idle, count) end
-    if size ~= nil then size = shared.integer(3, size, count) end
-    local ok, err = finish(nil, socket, prim.set_keepalive(socket))
+    if timeout ~= nil then
+        timeout = shared.integer(2, timeout, count)
+        timeout = timeout >= 0 and timeout <= LONGEST and timeout or 0
+    end
+    if size ~= nil then
+        size = bounded(new_size(socket, size, count))
+        if size and size < 1 then size = nil end
+    end
+    local ok, err = finish(nil, socket, prim.set_keepalive(socket, timeout, size))
     if not ok then return nil, err end
     return ok
 end
@@ -259,8 +284,6 @@ function tcp.bind(...)
     if not prim.bind(self[1], address) then return nil, "bad address" end
     return true
 end
-
-local LONGEST = 2 ^ 31 - 1
 
 -- A timeout in milliseconds. What is no number is 0: as the directives have it.
 local function timeout(value)

@@ -2,7 +2,9 @@
 
 pub(super) mod address;
 pub(super) mod channel;
+pub(super) mod datagram;
 pub(super) mod errno;
+pub(super) mod idle;
 pub(super) mod local;
 pub(super) mod option;
 mod pipe;
