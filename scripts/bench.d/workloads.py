@@ -177,40 +177,22 @@ content_by_lua_block {
         server="memcached",
     ),
     Workload(
-        name="sleep-0-100",
-        path="/sleep-0-100",
-        directive="""\
-content_by_lua_block {
-    for _ = 1, 100 do ngx.sleep(0) end
-    ngx.say("slept")
-}""",
-        body="slept\n",
-    ),
-    Workload(
         name="threads-1000",
         path="/threads-1000",
-        directive="""\
-content_by_lua_block {
-    local sum, spawn, wait, threads = 0, ngx.thread.spawn, ngx.thread.wait, {}
-    local function body(n) ngx.sleep(0) return n end
-    for i = 1, 1000 do threads[i] = spawn(body, i) end
-    for i = 1, 1000 do sum = sum + select(2, wait(threads[i])) end
-    ngx.say(sum)
-}""",
+        directive='content_by_lua_file "@DIR@/threads_1000.lua";',
         body="500500\n",
+    ),
+    Workload(
+        name="sleep-100",
+        path="/sleep-100",
+        directive='content_by_lua_file "@DIR@/sleep_100.lua";',
+        body="100\n",
     ),
     Workload(
         name="timers-1000",
         path="/timers-1000",
-        directive="""\
-content_by_lua_block {
-    local count, at = 0, ngx.timer.at
-    local function run() count = count + 1 end
-    for _ = 1, 1000 do assert(at(0, run)) end
-    while count < 1000 do ngx.sleep(0) end
-    ngx.say(count)
-}""",
-        lua_http="lua_max_pending_timers 65536; lua_max_running_timers 65536;",
+        directive='content_by_lua_file "@DIR@/timers_1000.lua";',
+        lua_http="lua_max_pending_timers 200000;\nlua_max_running_timers 200000;",
         body="1000\n",
     ),
     Workload(

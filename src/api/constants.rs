@@ -3,8 +3,8 @@
 use mlua::{LightUserData, Lua, Table};
 
 use crate::nginx::{
-    Phase, configure_arguments, current, current_or_fake, current_phase, is_debug, pid, prefix, version, worker_count,
-    worker_exiting, worker_id, worker_pids,
+    Log, Phase, configure_arguments, current, current_or_fake, current_phase, is_debug, pid, prefix, version,
+    worker_count, worker_exiting, worker_id, worker_pids,
 };
 use crate::vm::Family;
 
@@ -37,6 +37,7 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
 
 /// Notes the status for the end of a phase that cannot be left in the middle. False in the others.
 fn exit_at_return(status: i64) -> bool {
+    current_or_fake(|request| Log::of(request).debug(|| format!("lua exit with code {status}")));
     current_phase().is_in(Phase::EXIT_AT_RETURN)
         && current_or_fake(|request| request.state().map(|state| state.exit.set(Some(status)))).is_some()
 }

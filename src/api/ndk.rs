@@ -2,7 +2,7 @@
 
 use mlua::{IntoLuaMulti, Lua, LuaString, MultiValue, Table};
 
-use crate::nginx::{SetVar, current, has_ndk};
+use crate::nginx::{SetVar, current_or_fake, has_ndk};
 use crate::vm::Family;
 
 pub(super) const FAMILY: Family = Family { name: "ndk", install, lua: include_str!("../lua/ndk.lua") };
@@ -15,7 +15,7 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
 
 /// true and the value, or false and the code with which it has failed.
 fn call(lua: &Lua, (name, text): (LuaString, LuaString)) -> mlua::Result<MultiValue> {
-    let answer = current(|request| {
+    let answer = current_or_fake(|request| {
         let value = SetVar::find(&name.as_bytes())?.call(request, &text.as_bytes());
         Some(value.map(|value| lua.create_string(value)))
     });

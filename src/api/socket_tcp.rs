@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use mlua::{IntoLua, Lua, LuaString, Table, UserData, Value};
 
-use crate::cosocket::{Cosocket, Pooling, Read, SocketError, Step, Timeouts};
+use crate::cosocket::{self, Cosocket, Pooling, Read, SocketError, Step, Timeouts};
 use crate::nginx::{Local, Request, SocketOption, current_or_fake};
-use crate::text::receive::{Receive, Until};
+use crate::text::receive::Until;
 use crate::vm::{Family, Operation};
 
 pub(super) const FAMILY: Family = Family { name: "socket_tcp", install, lua: include_str!("../lua/socket_tcp.lua") };
@@ -30,7 +30,14 @@ impl UserData for Pattern {}
 type ConnectArguments = (Value, LuaString, u16, Option<LuaString>, Option<usize>, Option<usize>);
 
 fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
-    prim.raw_set("new", lua.create_function(|_, ()| Ok(Socket(Rc::default())))?)?;
+    cosocket::serve();
+    prim.raw_set(
+        "new",
+        lua.create_function(|_, ()| {
+            let (socket, number) = Cosocket::numbered();
+            Ok((Socket(socket), number))
+        })?,
+    )?;
     prim.raw_set(
         "connect",
         lua.create_function(|lua, (socket, host, port, name, size, backlog): ConnectArguments| {
@@ -52,17 +59,19 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
 }
 
 fn install_io(lua: &Lua, prim: &Table) -> mlua::Result<()> {
-    prim.raw_set("LINE", -1)?;
-    prim.raw_set("ALL", -2)?;
+    prim.raw_set("LINE", cosocket::LINE)?;
+    prim.raw_set("ALL", cosocket::ALL)?;
+    prim.raw_set(
+        "failure",
+        lua.create_function(|lua, ()| {
+            let (error, partial) = cosocket::failure();
+            failed(lua, &error, partial.as_deref())
+        })?,
+    )?;
     prim.raw_set(
         "receive",
-        lua.create_function(|lua, (socket, what): (Value, i64)| {
-            let receive = match what {
-                -1 => Receive::Line,
-                -2 => Receive::All,
-                size => Receive::Exactly(usize::try_from(size).unwrap_or(0)),
-            };
-            with(lua, &socket, |socket, request| read(lua, socket, socket.receive(request, receive)))
+        lua.create_function(|lua, (socket, what): (Value, f64)| {
+            with(lua, &socket, |socket, request| read(lua, socket, socket.receive(request, cosocket::wanted(what))))
         })?,
     )?;
     prim.raw_set(
@@ -192,7 +201,7 @@ pub(super) fn with(lua: &Lua, socket: &Value, call: impl FnOnce(&Rc<Cosocket>, &
 pub(super) fn stepped(lua: &Lua, step: Step<impl IntoLua>) -> Answer {
     match step {
         Step::Done(value) => Ok((value.into_lua(lua)?, Value::Nil, Value::Nil)),
-        Step::Wait(operation) => waiting(lua, operation),
+        Step::Wait(operation) => waiting(operation),
         Step::Failed(error) => failed(lua, &error, None),
     }
 }
@@ -211,13 +220,14 @@ fn read(lua: &Lua, socket: &Cosocket, read: Read) -> Answer {
             socket.give_back(data);
             Ok((Value::String(text), Value::Nil, Value::Nil))
         }
-        Read::Wait(operation) => waiting(lua, operation),
+        Read::Wait(operation) => waiting(operation),
         Read::Failed(error, partial) => failed(lua, &error, partial.as_deref()),
     }
 }
 
-fn waiting(lua: &Lua, operation: Operation) -> Answer {
-    Ok((Value::Boolean(false), operation.into_lua(lua)?, Value::Nil))
+fn waiting(operation: Operation) -> Answer {
+    operation.leave();
+    Ok((Value::Boolean(false), Value::Boolean(true), Value::Nil))
 }
 
 fn failed(lua: &Lua, error: &SocketError, partial: Option<&[u8]>) -> Answer {

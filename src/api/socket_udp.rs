@@ -11,7 +11,7 @@ use crate::vm::Family;
 pub(super) const FAMILY: Family = Family { name: "socket_udp", install, lua: include_str!("../lua/socket_udp.lua") };
 
 thread_local! {
-    /// What datagrams are received into.
+    /// What datagrams are received into. It is taken out meanwhile: making a string may run a finalizer that receives too.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -53,12 +53,13 @@ fn install(lua: &Lua, prim: &Table) -> mlua::Result<()> {
     prim.raw_set(
         "receive",
         lua.create_function(|lua, (socket, size, again): (Socket, usize, bool)| {
-            BUFFER.with_borrow_mut(|buffer| {
-                buffer.resize(LARGEST_DATAGRAM, 0);
-                let into = &mut buffer[..size.min(LARGEST_DATAGRAM)];
-                let received = current_or_fake(|request| socket.receive(request, into, again));
-                results(lua, received, |length| lua.create_string(&into[..length]).map(Value::String))
-            })
+            let mut buffer = BUFFER.take();
+            buffer.resize(LARGEST_DATAGRAM, 0);
+            let into = &mut buffer[..size.min(LARGEST_DATAGRAM)];
+            let received = current_or_fake(|request| socket.receive(request, into, again));
+            let results = results(lua, received, |length| lua.create_string(&into[..length]).map(Value::String));
+            BUFFER.set(buffer);
+            results
         })?,
     )?;
     prim.raw_set("close", lua.create_function(|lua, socket: Socket| done(lua, |request| socket.close(request)))?)

@@ -4,7 +4,7 @@ use crate::nginx::{Conf, SocketSettings};
 
 use super::LocConf;
 use super::number::number;
-use super::once::{argument, once};
+use super::once::once;
 
 /// What a block says; none: what the one around it says.
 #[derive(Clone, Copy, Default)]
@@ -58,31 +58,28 @@ impl Socket {
 /// A time; one that is longer than nginx's timers can be is as long as they can.
 pub(super) fn time(conf: &mut Conf, slot: &mut Option<u32>) -> Result<(), String> {
     const LONGEST: u32 = i32::MAX as u32;
-    let time = conf.time().ok_or_else(|| format!("invalid time \"{}\" in \"{}\"", argument(conf), conf.name()))?;
+    let time = conf.time().ok_or_else(|| invalid(conf, "value"))?;
     once(conf, slot, u32::try_from(time.as_millis()).unwrap_or(LONGEST).min(LONGEST))
 }
 
-fn size(conf: &Conf) -> Result<usize, String> {
-    conf.size().ok_or_else(|| format!("invalid size \"{}\" in \"{}\"", argument(conf), conf.name()))
-}
-
 pub(super) fn buffer_size(conf: &mut Conf, loc: &mut LocConf) -> Result<(), String> {
-    let size = size(conf)?;
-    let size = u32::try_from(size).map_err(|_| format!("\"{}\" is too large", conf.name()))?;
+    let size = conf.size().and_then(|size| u32::try_from(size).ok()).ok_or_else(|| invalid(conf, "value"))?;
     once(conf, &mut loc.socket.buffer_size, size)
 }
 
 pub(super) fn send_lowat(conf: &mut Conf, loc: &mut LocConf) -> Result<(), String> {
-    let size = size(conf)?;
+    let size = conf.size().ok_or_else(|| invalid(conf, "value"))?;
     once(conf, &mut loc.socket.send_lowat, size)?;
     conf.warn("\"lua_socket_send_lowat\" is not supported, ignored");
     Ok(())
 }
 
 pub(super) fn pool_size(conf: &mut Conf, loc: &mut LocConf) -> Result<(), String> {
-    let size =
-        number(conf.arg()).and_then(|size| u32::try_from(size).ok()).filter(|&size| size > 0).ok_or_else(|| {
-            format!("invalid number \"{}\" in \"{}\", write for instance 30", argument(conf), conf.name())
-        })?;
+    let size = number(conf.arg()).and_then(|size| u32::try_from(size).ok()).ok_or_else(|| invalid(conf, "number"))?;
     once(conf, &mut loc.socket.pool_size, size)
+}
+
+/// What is wrong with an argument, in nginx's words.
+fn invalid(conf: &Conf, what: &str) -> String {
+    format!("\"{}\" directive invalid {what}", conf.name())
 }

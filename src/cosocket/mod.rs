@@ -6,6 +6,7 @@ mod error;
 mod keepalive;
 mod options;
 mod pool;
+mod quick;
 mod reader;
 mod tls;
 mod udp;
@@ -20,12 +21,14 @@ use crate::vm::Operation;
 
 use connect::Attempt;
 use pool::Slot;
+use quick::Number;
 use reader::Reader;
 use wait::Wait;
 use writer::Writer;
 
 pub use error::SocketError;
 pub use keepalive::Pooling;
+pub use quick::{ALL, LINE, failure, serve, wanted};
 pub use reader::Read;
 pub use tls::{Greeting, Identity};
 pub use udp::{LARGEST_DATAGRAM, Udp};
@@ -93,6 +96,8 @@ pub struct Cosocket {
     local: Cell<Option<Local>>,
     /// How often its connection has come out of a pool.
     reused: Cell<u32>,
+    /// By which Lua's hot calls tell it from others.
+    number: Number,
     /// The name of the pool that its connection would rest in.
     pool_name: RefCell<Vec<u8>>,
     /// What its connection has of a pool that counts it.
@@ -129,6 +134,7 @@ impl Default for Cosocket {
             settings: Cell::default(),
             local: Cell::default(),
             reused: Cell::default(),
+            number: Number::default(),
             pool_name: RefCell::default(),
             slot: RefCell::default(),
             identity: RefCell::default(),
@@ -200,10 +206,16 @@ impl Cosocket {
     /// Closes what it has, whoever waits for it. Nothing of it is held while Lua may run.
     fn drop_connection(&self) {
         self.attempt.take();
-        self.waits.iter().for_each(|wait| wait.set(Wait::Idle));
         self.reader.borrow_mut().reset();
         self.writer.borrow_mut().reset();
         let channel = self.channel.take();
+        for side in [Side::Read, Side::Write] {
+            if self.waits[side as usize].take() != Wait::Idle
+                && let Some(channel) = &channel
+            {
+                channel.stop_waiting(side);
+            }
+        }
         drop((channel, self.stream.take()));
         drop(self.slot.take());
         self.reused.set(0);
@@ -211,7 +223,7 @@ impl Cosocket {
 
     /// What it reads from and writes to, where it is open and the request's.
     fn check_open(&self, request: &Request) -> Result<Rc<dyn Channel>, SocketError> {
-        if matches!(&*self.attempt.borrow(), Some(Attempt::Connecting { .. })) {
+        if matches!(&*self.attempt.borrow(), Some(Attempt::Connecting { .. } | Attempt::Shaking(_))) {
             return Err(SocketError::Busy("connecting"));
         }
         let channel = self.channel.borrow().clone().ok_or(SocketError::Closed)?;

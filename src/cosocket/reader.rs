@@ -130,9 +130,9 @@ impl Cosocket {
     pub fn give_back(&self, mut result: Vec<u8>) {
         if result.capacity() <= KEPT {
             result.clear();
-            // One that is closed keeps nothing.
+            // One that is closed keeps nothing; where another call has begun since, this is no longer the memory for it.
             let mut reader = self.reader.borrow_mut();
-            if !reader.buffer.is_empty() {
+            if !reader.buffer.is_empty() && reader.receive.is_none() {
                 reader.gathered = result;
             }
         }

@@ -17,7 +17,9 @@ mod output;
 mod refuse;
 mod regex;
 mod request_header;
+mod resumable;
 mod shared_dict;
+mod socket;
 mod status;
 mod text;
 mod time;
@@ -30,7 +32,8 @@ use mlua::{Lua, LuaOptions, StdLib};
 pub use carried::Carried;
 pub use contained::{Advance, Allowance, Contained, Ended, Kind, Limits, ScriptKey, Uncrossable, Value};
 pub use hook::{Interrupted, may_yield, place, watched};
-pub use traceback::traceback;
+pub use resumable::{Given, Resumable, Resumed, Yielded};
+pub use socket::{FAILED, SocketCalls, WAITS, serve_sockets};
 
 /// Opens a LuaJIT state with all its libraries, `ffi` and `debug` among them, and with C modules allowed.
 pub fn open() -> Lua {

@@ -174,7 +174,10 @@ function req.set_uri(...)
         end
     end
     if count >= 2 and type(jump) ~= "boolean" then shared.bad_type(2, "boolean", jump) end
-    if jump then shared.check_phase(prim.jumps_in) end
+    if jump then
+        shared.check_phase(prim.jumps_in)
+        shared.check_pending()
+    end
     if not prim.set_uri(uri) then error("no memory", 2) end
     if not jump then return end
     prim.jump()

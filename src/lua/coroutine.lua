@@ -5,7 +5,10 @@ local _, ngx, shared = ...
 local error, setmetatable, type = error, setmetatable, type
 local create, resume, running, status, yield =
     coroutine.create, coroutine.resume, coroutine.running, coroutine.status, coroutine.yield
+local sub, traceback = string.sub, debug.traceback
 local tags = shared.tags
+-- Where the frames begin in a traceback.
+local FRAMES = #"\nstack traceback:\n" + 1
 
 -- Coroutines that have yielded to the driver: the one that waits runs as users see it, those that have resumed it are
 -- normal. To Lua they are all suspended, but nobody else may resume them.
@@ -35,18 +38,30 @@ function pass(co, ok, ...)
 end
 
 local function resume_suspended(co, ...)
-    if type(co) == "thread" then
-        local is = waits[co] or status(co)
-        if is ~= "suspended" then return false, "cannot resume " .. is .. " coroutine" end
-    end
+    if type(co) ~= "thread" then error("bad argument #1 to 'resume' (coroutine expected)", 2) end
+    local is = waits[co] or status(co)
+    if is ~= "suspended" then return false, "cannot resume " .. is .. " coroutine" end
     return pass(co, resume(co, ...))
 end
 coroutine.resume = resume_suspended
 
--- Called in the place of the function that wraps, so that level 2 is who calls that.
-local function unwrap(ok, ...)
-    if not ok then error((...), 2) end
-    return ...
+-- What a wrapped coroutine has raised last, and the frames of those that it has passed through, the innermost first.
+local raised = {}
+shared.raised = raised
+
+-- What a wrapped coroutine has raised goes on as it is.
+local function unwrap(co, ok, ...)
+    if ok then return ... end
+    local err = ...
+    local frames = sub(traceback(co, "", 0), FRAMES)
+    if raised.text == err and raised.frames then
+        raised.count = raised.count + 1
+        frames = raised.frames .. "\ncoroutine " .. raised.count .. ":\n" .. frames
+    else
+        raised.count = 0
+    end
+    raised.text, raised.frames = type(err) == "string" and err or nil, frames
+    error(err, 0)
 end
 
 function coroutine.wrap(body)
@@ -56,6 +71,6 @@ function coroutine.wrap(body)
     end
     local co = create(body)
     return function(...)
-        return unwrap(resume_suspended(co, ...))
+        return unwrap(co, resume_suspended(co, ...))
     end
 end

@@ -6,15 +6,41 @@ local error, floor, pairs, select, setmetatable, tonumber, tostring, type =
 local concat, find = table.concat, string.find
 local WAIT = shared.phases.wait
 local LINE, ALL, OPTIONS = prim.LINE, prim.ALL, prim.options
+local ffi = require "ffi"
+local C, ffi_string = ffi.C, ffi.string
 local LONGEST = 2 ^ 31 - 1
 
--- A cosocket is a table whose first element is its Rust half; one without is as one that was never connected.
+ffi.cdef [[
+double hotlua_socket_send(uint32_t socket, const char *data, size_t length);
+double hotlua_socket_sent(uint32_t socket);
+double hotlua_socket_receive(uint32_t socket, double what);
+double hotlua_socket_received(uint32_t socket);
+const char *hotlua_socket_text(void);
+]]
+local quick_send, quick_sent = C.hotlua_socket_send, C.hotlua_socket_sent
+local quick_receive, quick_received, quick_text = C.hotlua_socket_receive, C.hotlua_socket_received, C.hotlua_socket_text
+-- What these answer instead of a length.
+local WAITS = -2
+
+-- A cosocket is a table whose first element is its Rust half; one without is as one that was never connected. The second
+-- is the number of that half for the hot calls.
 local tcp = {}
 tcp.__index = tcp
 
 local function object(self, count)
     if type(self) ~= "table" then shared.bad_type(1, "table", self, count, 2) end
-    return self[1] or prim.new()
+    return self[1] or (prim.new())
+end
+
+-- The Rust half, which is made where there is none.
+local function made(self)
+    local socket = self[1]
+    if not socket then
+        local number
+        socket, number = prim.new()
+        self[1], self[2] = socket, number
+    end
+    return socket
 end
 
 -- What a call has come to, which `go_on` continues each time that it has waited.
@@ -90,11 +116,7 @@ local function connect(level, ...)
     end
     local name, size, backlog
     if type(options) == "table" then name, size, backlog = pool_of(options, level) end
-    local socket = self[1]
-    if not socket then
-        socket = prim.new()
-        self[1] = socket
-    end
+    local socket = made(self)
     local ok, err = come(prim.connected, socket, prim.connect(socket, host, port, name, size, backlog))
     if err == "bad request" then error(err, level) end
     return ok, err
@@ -126,8 +148,24 @@ function tcp.receive(...)
         end
         if not what or not (what >= 0 and what < 2 ^ 63) then shared.bad_argument(2, "bad pattern argument") end
     end
-    local data, err, partial = finish(prim.received, socket, prim.receive(socket, what))
-    if data then return data end
+    local number = self[2]
+    if type(number) ~= "number" then
+        local data, err, partial = finish(prim.received, socket, prim.receive(socket, what))
+        if data then return data end
+        if err and not partial then return nil, err end
+        return nil, err, partial
+    end
+    local length = quick_receive(number, what)
+    while length == WAITS do
+        shared.wait(true)
+        length = quick_received(number)
+    end
+    if length >= 0 then
+        local data = ffi_string(quick_text(), length)
+        return data
+    end
+    local _, err, partial = prim.failure()
+    if err == "bad request" then error(err, 2) end
     if err and not partial then return nil, err end
     return nil, err, partial
 end
@@ -222,7 +260,20 @@ function tcp.send(...)
     shared.check_phase(WAIT)
     local wrong
     if type(data) ~= "string" then data, wrong = text_of(data) end
-    local sent, err = finish(prim.sent, socket, prim.send(socket, data or ""))
+    data = data or ""
+    local number = self[2]
+    local sent, err
+    if type(number) == "number" then
+        sent = quick_send(number, data, #data)
+        while sent == WAITS do
+            shared.wait(true)
+            sent = quick_sent(number)
+        end
+        if sent < 0 then sent, err = prim.failure() end
+        if err == "bad request" then error(err, 2) end
+    else
+        sent, err = finish(prim.sent, socket, prim.send(socket, data))
+    end
     if not sent then return nil, err end
     if wrong then shared.bad_argument(2, wrong) end
     return sent
@@ -280,8 +331,7 @@ function tcp.bind(...)
     if count ~= 2 then error("expecting 2 arguments, but got " .. count, 2) end
     if type(self) ~= "table" then shared.bad_type(1, "table", self, count) end
     address = shared.text(2, address, count)
-    self[1] = self[1] or prim.new()
-    if not prim.bind(self[1], address) then return nil, "bad address" end
+    if not prim.bind(made(self), address) then return nil, "bad address" end
     return true
 end
 
@@ -300,8 +350,7 @@ function tcp.settimeout(...)
     end
     if type(self) ~= "table" then shared.bad_type(1, "table", self, count) end
     local number = timeout(value)
-    self[1] = self[1] or prim.new()
-    prim.set_timeouts(self[1], number, number, number)
+    prim.set_timeouts(made(self), number, number, number)
 end
 
 function tcp.settimeouts(...)
@@ -314,8 +363,7 @@ function tcp.settimeouts(...)
     connect = connect ~= nil and timeout(connect) or nil
     send = send ~= nil and timeout(send) or nil
     read = read ~= nil and timeout(read) or nil
-    self[1] = self[1] or prim.new()
-    prim.set_timeouts(self[1], connect, send, read)
+    prim.set_timeouts(made(self), connect, send, read)
 end
 
 local function known_option(option)
@@ -351,9 +399,6 @@ function tcp:setoption(option, value)
     if not ok then return nil, err end
     return ok
 end
-
--- For those families that have methods of their own.
-shared.tcp = { methods = tcp, finish = finish, new = prim.new }
 
 ngx.socket = ngx.socket or {}
 local socket = ngx.socket

@@ -18,8 +18,9 @@ function shared.wait(operation)
     return yield(wait_tag, operation)
 end
 
-function shared.spawn(body)
-    return yield(spawn_tag, body)
+-- Runs `body(...)` as a light thread.
+function shared.spawn(body, ...)
+    return yield(spawn_tag, body, false, ...)
 end
 
 -- Spawns one that does not keep the request while it waits for the first time.

@@ -4,12 +4,14 @@ local prim, ngx, shared = ...
 local error, select, setmetatable, type, unpack, xpcall = error, select, setmetatable, type, unpack, xpcall
 local raw_status, running, traceback = coroutine.status, coroutine.running, debug.traceback
 local raw_resume = coroutine.resume
+local sub, FRAMES = string.sub, #"\nstack traceback:\n" + 1
 local WAIT = shared.phases.wait
 
 -- Coroutine → what is known of the light thread that it is. A value must not lead to its coroutine, or the two would never be
 -- collected: so it holds neither the parent, whose stack may hold the coroutine, nor the results.
 local threads = setmetatable({}, { __mode = "k" })
--- What is known of a light thread → the coroutine that has spawned it.
+-- What is known of a light thread → its coroutine, and the one that has spawned it.
+local started = setmetatable({}, { __mode = "kv" })
 local parents = setmetatable({}, { __mode = "kv" })
 
 -- The end of a light thread: it keeps its results on its own stack until it is resumed for them.
@@ -26,27 +28,48 @@ end
 
 ngx.thread = {}
 
+-- What a light thread's function has raised, before its stack goes.
+local function failed(err)
+    local text = type(err) == "string" and err or type(err) == "number" and tostring(err) or "unknown reason"
+    -- Without this function's own frame.
+    local frames, count = sub(traceback("", 2), FRAMES), 0
+    local raised = shared.raised
+    if raised.text == err and raised.frames then
+        count = raised.count + 1
+        frames = raised.frames .. "\ncoroutine " .. count .. ":\n" .. frames
+        raised.frames = nil
+    end
+    local thread = threads[running()]
+    -- Those that have spawned it stand behind it.
+    local parent = parents[thread]
+    while parent do
+        count = count + 1
+        frames = frames .. "\ncoroutine " .. count .. ":\n" .. sub(traceback(parent, "", 0), FRAMES)
+        thread = threads[parent]
+        parent = thread and parents[thread]
+    end
+    threads[running()].failure = text .. "\nstack traceback:\ncoroutine 0:\n" .. frames
+    return err
+end
+
+-- What a light thread runs.
+local function run(thread, body, ...)
+    local co = running()
+    started[thread], threads[co] = co, thread
+    return finish(thread, xpcall(body, failed, ...))
+end
+
 function ngx.thread.spawn(body, ...)
     if type(body) ~= "function" then shared.bad_type(1, "function", body) end
     shared.check_phase(WAIT)
-    local thread, parent = {}, running()
+    local thread, parent = { ended = false, gone = false, waiter = false }, running()
     parents[thread] = parent
-    local count, arguments = select("#", ...), { ... }
-    local function failed(err)
-        local text = type(err) == "string" and err or type(err) == "number" and tostring(err) or "unknown reason"
-        -- Without this function's own frame.
-        thread.failure = text .. "\nstack traceback:\ncoroutine 0:\n" .. traceback("", 2):gsub("^\nstack traceback:\n", "")
-        return err
-    end
     -- Until the new one waits for the first time, who has spawned it stands behind it.
     local spawner = threads[parent]
     if spawner then spawner.spawns = true end
-    local co = shared.spawn(function()
-        threads[running()] = thread
-        return finish(thread, xpcall(body, failed, unpack(arguments, 1, count)))
-    end)
+    shared.spawn(run, thread, body, ...)
     if spawner then spawner.spawns = nil end
-    return co
+    return started[thread]
 end
 
 -- The light thread that the argument at `position` is; raises unless the caller has spawned it.
@@ -76,6 +99,12 @@ end
 function ngx.thread.wait(...)
     local count = select("#", ...)
     shared.check_phase(WAIT)
+    if count == 1 then
+        local co = ...
+        local thread = child(1, co, "wait on")
+        if thread.gone then return nil, "already waited or killed" end
+        if thread.ended then return results_of(co) end
+    end
     if count == 0 then error("at least one coroutine should be specified", 2) end
     local coroutines, waited = { ... }, {}
     for i = 1, count do
@@ -89,7 +118,7 @@ function ngx.thread.wait(...)
     local operation, completion = prim.signal()
     for i = 1, count do waited[i].waiter = completion end
     shared.wait(operation)
-    for i = 1, count do waited[i].waiter = nil end
+    for i = 1, count do waited[i].waiter = false end
     for i = 1, count do
         if waited[i].ended then return results_of(coroutines[i]) end
     end

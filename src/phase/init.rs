@@ -18,7 +18,8 @@ fn run(main: &MainConf, code: &Code, phase: Phase) -> Result<(), String> {
     let runtime: &Runtime = main.runtime.get().and_then(|runtime| runtime.downcast_ref()).ok_or("no Lua VM")?;
     // A configuration that is being read has no process to belong to.
     let fake = if phase == Phase::INIT { None } else { FakeRequest::of_process() };
-    if let Some(fake) = &fake {
+    // As upstream has it, the lines of a worker's end name no context.
+    if let Some(fake) = fake.as_ref().filter(|_| phase != Phase::EXIT_WORKER) {
         fake.set_context(phase.context());
     }
     let _scope = enter(fake.as_ref().map(FakeRequest::request), phase);

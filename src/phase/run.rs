@@ -2,14 +2,15 @@
 //! has spawned. Each goes on when what it waits for is done; the phase has ended when all have.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Thread};
+use mlua::MultiValue;
 use ngx::core::Status;
+use rustc_hash::FxBuildHasher;
 
 use crate::nginx::{Level, Log, Posted, Request, enter};
-use crate::vm::{Coroutine, Failure, Operation, Step, Yield};
+use crate::vm::{Coroutine, Failure, Given, Operation, Step, Yield};
 
 use super::Phase;
 use super::pin::{Pinned, pinned};
@@ -25,7 +26,8 @@ const ENTRY: Id = 0;
 const MOST_TURNS: u32 = 100;
 
 struct LightThread {
-    id: Id,
+    /// That of its coroutine, also after this has ended.
+    address: usize,
     coroutine: Coroutine,
     /// What it waits for.
     waiting: Option<Operation>,
@@ -41,11 +43,78 @@ enum Idle {
     Yes,
 }
 
+impl LightThread {
+    fn new(coroutine: Coroutine, idle: Idle) -> Self {
+        Self { address: coroutine.address(), coroutine, waiting: None, idle }
+    }
+}
+
 impl Drop for LightThread {
     fn drop(&mut self) {
         if let Some(operation) = self.waiting.take() {
             operation.cancel();
         }
+    }
+}
+
+/// The threads of a run but the entry thread, by their number.
+#[derive(Default)]
+struct Others {
+    threads: HashMap<Id, LightThread, FxBuildHasher>,
+    /// By the address of their coroutine.
+    numbers: HashMap<usize, Id, FxBuildHasher>,
+    /// How many keep nobody.
+    idle: usize,
+}
+
+impl Others {
+    fn insert(&mut self, id: Id, thread: LightThread) {
+        self.numbers.insert(thread.address, id);
+        self.threads.insert(id, thread);
+    }
+
+    fn get_mut(&mut self, id: Id) -> Option<&mut LightThread> {
+        self.threads.get_mut(&id)
+    }
+
+    fn find(&self, address: usize) -> Option<Id> {
+        self.numbers.get(&address).copied()
+    }
+
+    /// Notes that a thread is about to go on.
+    fn resumes(&mut self, id: Id) {
+        let Some(thread) = self.threads.get_mut(&id) else { return };
+        match thread.idle {
+            Idle::No => {}
+            Idle::Begins => {
+                thread.idle = Idle::Yes;
+                self.idle += 1;
+            }
+            Idle::Yes => {
+                thread.idle = Idle::No;
+                self.idle -= 1;
+            }
+        }
+    }
+
+    fn remove(&mut self, id: Id) {
+        if let Some(thread) = self.threads.remove(&id) {
+            self.numbers.remove(&thread.address);
+            self.idle -= usize::from(thread.idle == Idle::Yes);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.threads.is_empty()
+    }
+
+    /// Says whether none of them keeps the request.
+    fn are_idle(&self) -> bool {
+        self.idle == self.threads.len()
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -67,31 +136,12 @@ impl Wake {
     }
 }
 
-/// What a thread's function is called with, or its yield returns.
-enum Given {
-    Nothing,
-    Thread(Thread),
-    Flag(bool),
-    Arguments(MultiValue),
-}
-
-impl IntoLuaMulti for Given {
-    fn into_lua_multi(self, lua: &Lua) -> mlua::Result<MultiValue> {
-        match self {
-            Self::Nothing => Ok(MultiValue::new()),
-            Self::Thread(thread) => thread.into_lua_multi(lua),
-            Self::Flag(flag) => flag.into_lua_multi(lua),
-            Self::Arguments(arguments) => Ok(arguments),
-        }
-    }
-}
-
 /// The threads of a request in one phase.
 pub(super) struct Run {
     phase: &'static Phase,
     /// None once it has returned.
     entry: Option<LightThread>,
-    others: Vec<LightThread>,
+    others: Others,
     /// The number of the thread that was spawned last.
     last: Id,
     /// Made when a thread first waits.
@@ -115,8 +165,8 @@ enum Next {
 impl Run {
     /// A run of a handler's coroutine; `waiting`: of a request that waits already.
     pub(super) fn new(phase: &'static Phase, coroutine: Coroutine, waiting: bool) -> Self {
-        let entry = Some(LightThread { id: ENTRY, coroutine, waiting: None, idle: Idle::No });
-        Self { phase, entry, others: Vec::new(), last: ENTRY, wake: None, turns: 0, has_waited: waiting }
+        let entry = Some(LightThread::new(coroutine, Idle::No));
+        Self { phase, entry, others: Others::default(), last: ENTRY, wake: None, turns: 0, has_waited: waiting }
     }
 
     /// Begins it. `NGX_DONE`: it waits.
@@ -126,7 +176,7 @@ impl Run {
 
     /// The same, with arguments for the handler.
     pub(super) fn begin_with(self, request: &Request, pinned: &Pinned, arguments: MultiValue) -> Status {
-        self.drive(request, pinned, VecDeque::new(), Some((ENTRY, Given::Arguments(arguments))))
+        self.drive(request, pinned, VecDeque::new(), Some((ENTRY, Given::Values(arguments))))
     }
 
     /// Runs `turn`, then those of `later` in their order, until none can go on.
@@ -146,7 +196,7 @@ impl Run {
                 Next::End(status) => return status,
             }
         }
-        if self.entry.is_none() && self.others.iter().all(|thread| thread.idle == Idle::Yes) {
+        if self.entry.is_none() && self.others.are_idle() {
             return (self.phase.returned)(request);
         }
         self.put_aside(request)
@@ -154,18 +204,16 @@ impl Run {
 
     fn resume(&mut self, request: &Request, pinned: &Pinned, id: Id, given: Given) -> Option<Step> {
         let phase = self.phase;
+        self.others.resumes(id);
         let thread = self.thread(id)?;
-        thread.waiting = None;
-        thread.idle = if thread.idle == Idle::Begins { Idle::Yes } else { Idle::No };
+        // What was started goes when the thread has gone on: its Lua may ask for results first.
+        let waited = thread.waiting.take();
         if let Err(failure) = pinned.vm.switch_to(&pinned.environment) {
             return Some(Step::Failed(failure));
         }
         let scope = enter(Some(request), phase.bit);
-        let step = match given {
-            Given::Nothing => thread.coroutine.resume(()),
-            given => thread.coroutine.resume(given),
-        };
-        drop(scope);
+        let step = thread.coroutine.resume(given);
+        drop((scope, waited));
         if let Some(runtime) = Runtime::of(request) {
             runtime.live.tell_loaded();
         }
@@ -205,16 +253,14 @@ impl Run {
                 self.wake(request).wake(id);
                 Next::Others
             }
-            Step::Yielded(Yield::Spawn(function, idle)) => match self.spawn(pinned, &function, idle) {
+            Step::Yielded(Yield::Spawn(started, idle)) => {
+                let new = self.spawn(pinned.vm.light_thread(started), idle);
                 // The new thread runs first, until it waits.
-                Ok((new, thread)) => {
-                    later.push_back((id, Given::Thread(thread)));
-                    Next::Thread(new, Given::Nothing)
-                }
-                Err(failure) => Next::End(abort(request, &failure)),
-            },
-            Step::Yielded(Yield::Kill(thread)) => {
-                let killed = self.others.iter().find(|other| other.coroutine.is(&thread)).map(|other| other.id);
+                later.push_back((id, Given::Nothing));
+                Next::Thread(new, Given::Nothing)
+            }
+            Step::Yielded(Yield::Kill(address)) => {
+                let killed = self.others.find(address);
                 if let Some(killed) = killed {
                     self.remove(killed);
                 }
@@ -244,20 +290,19 @@ impl Run {
         status
     }
 
-    fn spawn(&mut self, pinned: &Pinned, function: &Function, idle: bool) -> Result<(Id, Thread), Failure> {
-        let (coroutine, thread) = pinned.vm.light_thread(function)?;
+    fn spawn(&mut self, coroutine: Coroutine, idle: bool) -> Id {
         self.last += 1;
         let idle = if idle { Idle::Begins } else { Idle::No };
-        self.others.push(LightThread { id: self.last, coroutine, waiting: None, idle });
-        Ok((self.last, thread))
+        self.others.insert(self.last, LightThread::new(coroutine, idle));
+        self.last
     }
 
     fn thread(&mut self, id: Id) -> Option<&mut LightThread> {
-        if id == ENTRY { self.entry.as_mut() } else { self.others.iter_mut().find(|thread| thread.id == id) }
+        if id == ENTRY { self.entry.as_mut() } else { self.others.get_mut(id) }
     }
 
     fn remove(&mut self, id: Id) {
-        if id == ENTRY { self.entry = None } else { self.others.retain(|thread| thread.id != id) }
+        if id == ENTRY { self.entry = None } else { self.others.remove(id) }
     }
 
     fn wake(&mut self, request: &Request) -> Rc<Wake> {

@@ -124,8 +124,13 @@ impl Copied {
 
     /// Makes them values of a VM.
     pub fn into_values(self, lua: &Lua) -> mlua::Result<MultiValue> {
-        let tables = self.tables.iter().map(|_| lua.create_table()).collect::<mlua::Result<Vec<Table>>>()?;
-        for (table, pairs) in tables.iter().zip(self.tables) {
+        // There may be more of them than mlua has references.
+        let tables = lua.create_table()?;
+        for place in 0..self.tables.len() {
+            tables.raw_set(place, lua.create_table()?)?;
+        }
+        for (place, pairs) in self.tables.into_iter().enumerate() {
+            let table: Table = tables.raw_get(place)?;
             for (key, value) in pairs {
                 table.raw_set(key.into_value(lua, &tables)?, value.into_value(lua, &tables)?)?;
             }
@@ -135,7 +140,7 @@ impl Copied {
 }
 
 impl Copy {
-    fn into_value(self, lua: &Lua, tables: &[Table]) -> mlua::Result<Value> {
+    fn into_value(self, lua: &Lua, tables: &Table) -> mlua::Result<Value> {
         Ok(match self {
             Self::Nil => Value::Nil,
             Self::Boolean(flag) => Value::Boolean(flag),
@@ -143,7 +148,7 @@ impl Copy {
             Self::Number(number) => Value::Number(number),
             Self::Text(text) => Value::String(lua.create_string(text)?),
             Self::Light(address) => Value::LightUserData(LightUserData(std::ptr::without_provenance_mut(address))),
-            Self::Table(place) => Value::Table(tables[place].clone()),
+            Self::Table(place) => Value::Table(tables.raw_get(place)?),
         })
     }
 }
@@ -215,6 +220,7 @@ mod tests {
         for make in [
             "local t = {} for i = 2, 99 do t = { t } end return t",
             "local t = {} for i = 2, 99 do t = { t, t, t } end return t",
+            "local t = {} for i = 1, 20000 do t[i] = { i } end return t",
         ] {
             assert_eq!(carried(make, "return 'there'").unwrap(), "there", "{make}");
         }

@@ -2,9 +2,12 @@
 
 use std::rc::Rc;
 
-use mlua::{FromLuaMulti, Function, IntoLuaMulti, LightUserData, Lua, MultiValue, Thread, Value};
+use mlua::{Function, LightUserData, LuaString, Table, Value};
 
-use super::anchor::Kept;
+use crate::ffi::{Resumable, Resumed, Yielded};
+
+pub use crate::ffi::Given;
+
 use super::error::Failure;
 use super::operation::Operation;
 use super::state::Vm;
@@ -25,11 +28,10 @@ pub enum Yield {
     Exit(i64),
     /// It waits for an operation that was started; the operation wakes it.
     Wait(Operation),
-    /// `ngx.thread.spawn`: a light thread is to run that function; true: it keeps nobody while it waits for the first
-    /// time. Yields its coroutine.
-    Spawn(Function, bool),
-    /// `ngx.thread.kill`: that light thread is to end. Yields whether there was one.
-    Kill(Thread),
+    /// `ngx.thread.spawn`: that is to run as a light thread; true: it keeps nobody while it waits for the first time.
+    Spawn(Resumable, bool),
+    /// `ngx.thread.kill`: the light thread at that address is to end. Yields whether there was one.
+    Kill(usize),
     /// A light thread has ended. It will not be resumed by the driver, but may be by Lua, for its results.
     Ended,
     /// A plain `coroutine.yield()`: let others run, then go on.
@@ -70,116 +72,103 @@ fn tag(at: usize) -> LightUserData {
     LightUserData((&raw const TAGS[at]).cast_mut().cast())
 }
 
-/// The values with which a coroutine yielded or returned.
-struct Values(Yield);
-
-impl FromLuaMulti for Values {
-    fn from_lua_multi(values: MultiValue, _: &Lua) -> mlua::Result<Self> {
-        let mut values = values.into_iter();
-        Ok(Self(match (values.next(), values.next()) {
-            (Some(Value::LightUserData(tag)), Some(Value::Number(status))) if tag == Yield::exit_tag() => {
-                Yield::Exit(status as i64)
-            }
-            (Some(Value::LightUserData(tag)), Some(Value::Integer(status))) if tag == Yield::exit_tag() => {
-                Yield::Exit(status)
-            }
-            (Some(Value::LightUserData(tag)), Some(Value::UserData(operation))) if tag == Yield::wait_tag() => {
-                operation.borrow::<Operation>().map_or(Yield::Cooperate, |operation| Yield::Wait(operation.clone()))
-            }
-            (Some(Value::LightUserData(tag)), Some(Value::Function(function))) if tag == Yield::spawn_tag() => {
-                Yield::Spawn(function, values.next() == Some(Value::Boolean(true)))
-            }
-            (Some(Value::LightUserData(tag)), Some(Value::Thread(thread))) if tag == Yield::kill_tag() => {
-                Yield::Kill(thread)
-            }
-            (Some(Value::LightUserData(tag)), None) if tag == Yield::ended_tag() => Yield::Ended,
-            _ => Yield::Cooperate,
-        }))
+/// Reads why a coroutine has yielded.
+fn why(mut yielded: Yielded) -> Yield {
+    let tag = yielded.tag;
+    let is = |known: LightUserData| tag == known.0.addr();
+    if let Some(started) = yielded.started.take_if(|_| is(Yield::spawn_tag())) {
+        return Yield::Spawn(started, yielded.third);
+    }
+    match (&yielded.second, yielded.number, yielded.coroutine) {
+        (Value::UserData(operation), ..) if is(Yield::wait_tag()) => {
+            operation.borrow::<Operation>().map_or(Yield::Cooperate, |operation| Yield::Wait(operation.clone()))
+        }
+        (_, Some(status), _) if is(Yield::exit_tag()) => Yield::Exit(status as i64),
+        (.., Some(address)) if is(Yield::kill_tag()) => Yield::Kill(address),
+        _ if yielded.flag && is(Yield::wait_tag()) => Operation::left().map_or(Yield::Cooperate, Yield::Wait),
+        _ if is(Yield::ended_tag()) => Yield::Ended,
+        _ => Yield::Cooperate,
     }
 }
 
 /// A coroutine of a VM. Once it has returned it goes back to the VM's stock, unless Lua may hold it.
 pub struct Coroutine {
-    /// None once it has ended.
-    thread: Option<Kept<Thread>>,
-    /// Where it is in memory, which tells it from others while it is held.
-    address: usize,
+    inside: Option<Resumable>,
     vm: Rc<Vm>,
     is_held: bool,
 }
 
 impl Coroutine {
-    fn new(thread: Thread, vm: &Rc<Vm>, is_held: bool) -> Self {
-        let address = thread.to_pointer().addr();
-        Self { thread: Some(vm.anchors.keep(thread)), address, vm: Rc::clone(vm), is_held }
-    }
-
     /// Runs it until it returns, yields or raises.
-    pub fn resume(&mut self, args: impl IntoLuaMulti) -> Step {
-        let Some(kept) = &mut self.thread else {
+    pub fn resume(&mut self, given: Given) -> Step {
+        let Some(inside) = &self.inside else {
             return Step::Failed(Failure::new("cannot resume dead coroutine"));
         };
-        let thread = match kept.get() {
-            Ok(thread) => thread,
-            Err(error) => return Step::Failed(error.into()),
-        };
-        self.vm.resumed.set(self.address);
-        match thread.resume::<Values>(args) {
-            Ok(Values(why)) if thread.is_resumable() => {
-                kept.settle();
-                Step::Yielded(why)
-            }
-            Ok(_) => {
-                self.thread = None;
-                if !self.is_held {
-                    self.vm.stock(thread);
+        self.vm.resumed.set(inside.address());
+        match inside.resume(self.vm.lua(), given) {
+            Ok(Resumed::Yielded(yielded)) => Step::Yielded(why(yielded)),
+            Ok(Resumed::Returned) => {
+                if let Some(inside) = self.inside.take()
+                    && !self.is_held
+                {
+                    self.vm.stock(inside);
                 }
                 Step::Done
             }
             Err(error) => {
-                let traceback = crate::ffi::traceback(self.vm.lua(), &thread);
-                self.thread = None;
-                Step::Failed(Failure { traceback, ..error.into() })
+                let own = inside.traceback(self.vm.lua());
+                self.inside = None;
+                let failure = Failure::from(error);
+                let traceback = self.vm.passed_through(&failure.message, &own).unwrap_or(own);
+                Step::Failed(Failure { traceback, ..failure })
             }
         }
     }
 
-    /// Says whether it is that coroutine of Lua.
-    pub fn is(&self, thread: &Thread) -> bool {
-        self.thread.is_some() && self.address == thread.to_pointer().addr()
+    /// What Lua calls its address.
+    pub fn address(&self) -> usize {
+        self.inside.as_ref().map_or(0, Resumable::address)
     }
 }
 
 impl Vm {
-    /// Makes a coroutine that Lua holds too, and that will run `function`.
-    pub fn light_thread(self: &Rc<Self>, function: &Function) -> Result<(Coroutine, Thread), Failure> {
-        let thread = self.lua().create_thread(function.clone())?;
-        Ok((Coroutine::new(thread.clone(), self, true), thread))
+    /// The frames of the wrapped coroutines that a message has come through to a coroutine, and `own` behind them; none
+    /// where there were none.
+    fn passed_through(&self, message: &str, own: &str) -> Option<String> {
+        let raised: Table = self.shared().raw_get("raised").ok()?;
+        let is_it = raised.raw_get::<LuaString>("text").is_ok_and(|text| text == message);
+        let frames = raised.raw_get::<LuaString>("frames").ok()?;
+        let count = raised.raw_get::<usize>("count").ok()? + 1;
+        raised.clear().ok()?;
+        is_it.then(|| format!("{}\ncoroutine {count}:\n{own}", frames.to_string_lossy()))
+    }
+
+    /// A coroutine that Lua has started and will hold too.
+    pub fn light_thread(self: &Rc<Self>, started: Resumable) -> Coroutine {
+        Coroutine { inside: Some(started), vm: Rc::clone(self), is_held: true }
     }
 
     /// Makes a coroutine that will run `function`.
     pub fn coroutine(self: &Rc<Self>, function: &Function) -> Result<Coroutine, Failure> {
-        while let Some(thread) = self.unstock() {
-            if thread.reset(function.clone()).is_ok() {
-                return Ok(Coroutine::new(thread, self, false));
-            }
-        }
-        let thread = self.lua().create_thread(function.clone())?;
-        Ok(Coroutine::new(thread, self, false))
+        let inside = self.unstock().map_or_else(|| Resumable::new(self.lua()), Ok)?;
+        inside.load(self.lua(), function)?;
+        Ok(Coroutine { inside: Some(inside), vm: Rc::clone(self), is_held: false })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use mlua::MultiValue;
+
     use super::*;
 
     #[test]
-    fn more_coroutines_wait_than_there_are_references() {
+    fn more_coroutines_wait_than_mlua_has_references() {
         let vm = Vm::new(&[]).unwrap();
         let function = vm.compile(b"local n = coroutine.yield() sum = (sum or 0) + n", "=t").unwrap();
         let waiting = || {
             let mut coroutine = vm.coroutine(&function).unwrap();
-            assert!(matches!(coroutine.resume(()), Step::Yielded(Yield::Cooperate)));
+            assert!(matches!(coroutine.resume(Given::Nothing), Step::Yielded(Yield::Cooperate)));
             coroutine
         };
         let mut many: Vec<Coroutine> = (0..20_000).map(|_| waiting()).collect();
@@ -187,24 +176,41 @@ mod tests {
         many.truncate(10_000);
         many.extend((0..10_000).map(|_| waiting()));
         for (number, coroutine) in many.iter_mut().enumerate() {
-            assert!(matches!(coroutine.resume(number), Step::Done));
-            assert!(matches!(coroutine.resume(number), Step::Failed(_)));
+            let given = || Given::Values(MultiValue::from_iter([Value::Integer(number as i64)]));
+            assert!(matches!(coroutine.resume(given()), Step::Done));
+            assert!(matches!(coroutine.resume(given()), Step::Failed(_)));
         }
         assert_eq!(vm.lua().globals().raw_get::<i64>("sum").unwrap(), (0..20_000).sum::<i64>());
     }
 
     #[test]
-    fn a_parked_one_is_still_told_from_others() {
+    fn what_was_raised_is_told_in_words() {
         let vm = Vm::new(&[]).unwrap();
-        let function = vm.compile(b"coroutine.yield()", "=t").unwrap();
-        let waiting = || {
-            let (mut coroutine, thread) = vm.light_thread(&function).unwrap();
-            coroutine.resume(());
-            (coroutine, thread)
-        };
-        let many: Vec<_> = (0..5_000).map(|_| waiting().0).collect();
-        let (last, thread) = waiting();
-        assert!(last.is(&thread));
-        assert_eq!(many.iter().filter(|coroutine| coroutine.is(&thread)).count(), 0);
+        for (body, want) in [
+            ("error('text', 0)", "text"),
+            ("error(3)", "3"),
+            ("error()", "unknown reason"),
+            ("error({})", "unknown reason"),
+            ("error(setmetatable({}, { __tostring = function() return 'shown' end }))", "shown"),
+            ("error(setmetatable({}, { __tostring = error }))", "unknown reason"),
+        ] {
+            let mut coroutine = vm.coroutine(&vm.compile(body.as_bytes(), "=t").unwrap()).unwrap();
+            let Step::Failed(failure) = coroutine.resume(Given::Nothing) else { panic!("{body}") };
+            assert_eq!(failure.message, want, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_finished_one_runs_the_next_function() {
+        let vm = Vm::new(&[]).unwrap();
+        let function = vm.compile(b"runs = (runs or 0) + 1 return 1, 2, 3", "=t").unwrap();
+        let mut addresses: Vec<usize> = Vec::new();
+        for _ in 0..3 {
+            let mut coroutine = vm.coroutine(&function).unwrap();
+            addresses.push(coroutine.address());
+            assert!(matches!(coroutine.resume(Given::Nothing), Step::Done));
+        }
+        addresses.dedup();
+        assert_eq!((addresses.len(), vm.lua().globals().raw_get::<u32>("runs").unwrap()), (1, 3));
     }
 }

@@ -26,7 +26,7 @@ pub use anchor::{Anchor, Anchors, Kept};
 pub use apart::{FurnishApart, VmsApart};
 pub use compiler::Compiler;
 pub use copied::Copied;
-pub use coroutine::{Coroutine, Step, Yield};
+pub use coroutine::{Coroutine, Given, Step, Yield};
 pub use environment::Environment;
 pub use error::Failure;
 pub use family::Family;

@@ -9,7 +9,7 @@ use mlua::UserData;
 /// Calls the driver back, from the event loop and not at once.
 pub type Waker = Box<dyn Fn()>;
 
-/// An operation under way. Lua holds it as userdata and yields it; the driver then gives it a waker.
+/// An operation under way. Lua yields it, as userdata or as one that was left; the driver then gives it a waker.
 #[derive(Clone)]
 pub struct Operation(Rc<State>);
 
@@ -22,6 +22,11 @@ struct State {
     done: Cell<bool>,
     waker: RefCell<Option<Waker>>,
     started: RefCell<Option<Box<dyn Any>>>,
+}
+
+thread_local! {
+    /// What the next coroutine that yields waits for.
+    static LEFT: RefCell<Option<Operation>> = const { RefCell::new(None) };
 }
 
 impl UserData for Operation {}
@@ -43,6 +48,18 @@ impl Operation {
         } else {
             self.0.waker.replace(Some(waker));
         }
+    }
+
+    /// Leaves it for the coroutine that calls, which is about to yield `true` in its place: a value less for the collector.
+    pub fn leave(self) {
+        // One before it that nobody has waited for is cancelled, which may leave or take another one.
+        let before = LEFT.replace(Some(self));
+        drop(before);
+    }
+
+    /// Takes the one that was left.
+    pub(super) fn left() -> Option<Self> {
+        LEFT.take()
     }
 
     /// Looks at what was started; none where that is no `T`, or was cancelled.

@@ -88,14 +88,12 @@ impl Environment {
         if std::ptr::eq(self, next) {
             return;
         }
-        let next = next.started.instances.borrow();
-        self.started.instances.borrow_mut().retain(|instance| {
-            let stays = next.iter().any(|other| Rc::ptr_eq(other, instance));
-            if !stays {
-                instance.going.take();
-            }
-            stays
-        });
+        let stays =
+            |instance: &Rc<Instance>| next.started.instances.borrow().iter().any(|other| Rc::ptr_eq(other, instance));
+        let (kept, gone): (Vec<_>, Vec<_>) = self.started.instances.take().into_iter().partition(stays);
+        self.started.instances.replace(kept);
+        // Nothing is borrowed meanwhile: what ends may run a finalizer that starts something.
+        gone.iter().for_each(|instance| drop(instance.going.take()));
     }
 
     /// Begins what waits for this environment to be active.

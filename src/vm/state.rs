@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use mlua::chunk::{Chunk, ChunkMode};
-use mlua::{Function, Lua, Table, Thread};
+use mlua::{Function, Lua, Table};
+
+use crate::ffi::Resumable;
 
 use super::anchor::{Anchors, Kept};
 use super::environment::Environment;
@@ -20,7 +22,7 @@ const STOCK: usize = 1024;
 pub struct Vm {
     lua: Lua,
     shared: Table,
-    stock: RefCell<Vec<Thread>>,
+    stock: RefCell<Vec<Resumable>>,
     stock_limit: Cell<usize>,
     is_of_request: Cell<bool>,
     pub(super) anchors: Rc<Anchors>,
@@ -135,14 +137,14 @@ impl Vm {
         self.stock_limit.set(coroutines);
     }
 
-    pub(super) fn stock(&self, thread: Thread) {
+    pub(super) fn stock(&self, coroutine: Resumable) {
         let mut stock = self.stock.borrow_mut();
         if stock.len() < self.stock_limit.get() {
-            stock.push(thread);
+            stock.push(coroutine);
         }
     }
 
-    pub(super) fn unstock(&self) -> Option<Thread> {
+    pub(super) fn unstock(&self) -> Option<Resumable> {
         self.stock.borrow_mut().pop()
     }
 }

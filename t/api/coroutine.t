@@ -170,3 +170,53 @@ cannot resume running coroutine
 cannot resume normal coroutine
 truetruetrueslept
 dead dead
+
+
+
+=== TEST 9: what a wrapped coroutine raises goes on as it is, and the log has the frames of each that it has passed through
+--- config
+    location /t {
+        content_by_lua_block {
+            local inner = coroutine.wrap(function() error("broken") end)
+            local outer = coroutine.wrap(function() inner() end)
+            outer()
+        }
+    }
+--- request
+GET /t
+--- error_code: 500
+--- error_log eval
+[
+    qr/lua entry thread aborted: runtime error: content_by_lua\(nginx\.conf:\d+\):2: broken\n/,
+    "coroutine 0:", "coroutine 1:", "in function 'inner'", "coroutine 2:", "in function 'outer'",
+]
+
+
+
+=== TEST 10: one that is caught
+--- config
+    location /t {
+        content_by_lua_block {
+            local function try(body, ...) ngx.say((tostring(select(2, pcall(coroutine.wrap(body), ...))):gsub("^.-%):", ""))) end
+            try(function() error("one") end)
+            try(function() error("two", 0) end)
+            try(function() ngx.sleep(0.001) error("three") end)
+            local raised = {}
+            ngx.say(select(2, pcall(coroutine.wrap(function() error(raised) end))) == raised)
+            ngx.say(tostring(select(2, pcall(coroutine.wrap(function() error() end)))))
+            local ended = coroutine.wrap(function() end)
+            ended()
+            ngx.say(select(2, pcall(ended)))
+            ngx.say((select(2, pcall(function() coroutine.resume(1) end)):gsub("^.-%):", "")))
+        }
+    }
+--- request
+GET /t
+--- response_body
+3: one
+two
+5: three
+true
+nil
+cannot resume dead coroutine
+12: bad argument #1 to 'resume' (coroutine expected)

@@ -251,21 +251,25 @@ nil closed
 --- config
     location /t {
         content_by_lua_block {
-            -- Neither pool gets an event before it is looked at.
-            for _, line in ipairs { "close", "late" } do
+            for _, line in ipairs { "shut", "tell" } do
                 local sock = connect { pool = line }
-                sock:send(line .. "\n")
+                local rests = number(sock)
                 say(sock:setkeepalive())
-                local wait = os.clock() + 0.05
-                while os.clock() < wait do end
+                -- The event loop does not run meanwhile, so the pool has not heard of it.
+                local perl = io.popen([[perl -MIO::Socket::INET -e '
+                    $s = IO::Socket::INET->new("127.0.0.1:$TEST_NGINX_LINES_PORT");
+                    $s->print("@ARGV\n"); $s->flush; print scalar readline $s' ]] .. line .. " " .. rests)
+                say(perl:read("*l"))
                 say(connect { pool = line }:getreusedtimes())
             end
         }
     }
 --- response_body
 1
+done
 0
 1
+done
 0
 
 
@@ -274,17 +278,22 @@ nil closed
 --- config
     location /t {
         content_by_lua_block {
-            local before = peers_open()
-            local sock = connect()
-            sock:send("late\n")
-            say(sock:setkeepalive(0))
-            wait_until("it is closed", function() return peers_open() == before end)
-            say("closed")
+            for _, line in ipairs { "shut", "tell" } do
+                local before = peers_open()
+                local sock, other = connect(), connect { pool = "other" }
+                local rests = number(sock)
+                say(sock:setkeepalive(0))
+                say(ask(other, line .. " " .. rests))
+                wait_until("it is closed", function() return peers_open() == before + 1 end)
+                other:close()
+            end
         }
     }
 --- response_body
 1
-closed
+done
+1
+done
 
 
 

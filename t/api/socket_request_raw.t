@@ -113,6 +113,22 @@ CONF
             }
         }
         location = /unread { content_by_lua_block { local sock = assert(ngx.req.socket(true)) assert(sock:send(sock:receive(5))) } }
+        location = /both {
+            content_by_lua_block {
+                local body = assert(ngx.req.socket())
+                note("untouched", ngx.req.socket(true))
+                local read = body:receiveany(1)
+                local sock = assert(ngx.req.socket(true))
+                note("the body's", body:receive(1))
+                local thread = ngx.thread.spawn(sock.receive, sock, 5)
+                body = nil
+                collectgarbage()
+                collectgarbage()
+                assert(sock:send("go\n"))
+                local _, rest = ngx.thread.wait(thread)
+                assert(sock:send(read .. rest .. "\n"))
+            }
+        }
         location = /chunks {
             content_by_lua_block {
                 local sock = assert(ngx.req.socket(true))
@@ -172,6 +188,7 @@ CONF
 local sock = assert(ngx.req.socket())
 ngx.on_abort(function() note(ngx.var.uri, "told") end)
 note(ngx.var.uri, "began", sock:receive(2))
+while not io.open(ngx.config.prefix() .. "marks" .. ngx.var.uri:gsub("/", "_")) do ngx.sleep(0.005) end
 note(ngx.var.uri, sock:receive(5))
 note(ngx.var.uri, sock:receive(5))
 ngx.sleep(0.01)
@@ -242,6 +259,9 @@ subtest 'a client that leaves in the middle of its body' => sub {
         wait_for_note("/$kind/leaves", 'began|he');
         say_to($socket, 'l');
         $socket->close;
+        # When this is answered nginx has seen that the client has left.
+        $nginx->get('/plain');
+        $nginx->write("marks_${kind}_leaves", '');
         wait_for_note("/$kind/leaves", 'end');
         is noted("/$kind/leaves"), 'began|he nil|client aborted|l nil|closed end', "$kind: whoever reads is told, nobody else";
     }
@@ -316,6 +336,13 @@ subtest 'the body' => sub {
     my $chunks = "POST /chunks HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
     is rest_of(connected($chunks)), "hello\n", 'chunks and all';
     rest_of(connected(post('/reading', 5, 'hell')));
+    my $socket = connected(post('/both', 10, 'h'));
+    is line_of($socket), "go\n", 'or raw from where it was left';
+    say_to($socket, 'ello');
+    say_to($socket, ' ');
+    is rest_of($socket), "hello \n", 'and on';
+    is noted('untouched'), 'nil|pending request body reading in some other thread', 'once something of it was read';
+    is noted("the body's"), 'nil|closed|', 'then only raw';
     is noted('reading'), 'nil|pending request body reading in some other thread', 'unless a thread reads it';
 };
 

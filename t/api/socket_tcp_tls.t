@@ -795,7 +795,6 @@ by a path
         access_by_lua_block { ngx.ctx.access = talk("tls12", nil, "other.test", true) }
         content_by_lua_block { ngx.say(ngx.ctx.rewrite, "\n", ngx.ctx.access) }
         log_by_lua_block {
-            local sock = ngx.ctx.sock
             ngx.log(ngx.WARN, told(pcall(ngx.socket.tcp)))
         }
     }
@@ -807,7 +806,22 @@ false|API disabled in the context of log_by_lua*
 
 
 
-=== TEST 34: while a client of the server's own shakes hands
+=== TEST 34: in a timer
+--- config
+    location = /t { content_by_lua_block {
+        local body
+        ngx.timer.at(0, function() body = talk("tls12", nil, "api.test", true) end)
+        while not body do ngx.sleep(0.005) end
+        ngx.say(body)
+    } }
+--- response_body
+sni=api.test TLSv1.2 reused=. client=
+--- no_error_log
+[error]
+
+
+
+=== TEST 35: while a client of the server's own shakes hands
 --- http_config
     server {
         listen unix:$TEST_NGINX_SERVER_ROOT/html/hook.sock ssl;
@@ -831,7 +845,7 @@ sni=api.test TLSv1.2 reused=. client=
 
 
 
-=== TEST 35: the server is asked for what its certificate's responder says
+=== TEST 36: the server is asked for what its certificate's responder says
 --- http_config
     server {
         listen unix:$TEST_NGINX_SERVER_ROOT/html/staple.sock ssl;
@@ -859,7 +873,7 @@ true
 
 
 
-=== TEST 36: TLS begins in the middle; what came before is not taken for something that came through it
+=== TEST 37: TLS begins in the middle; what came before is not taken for something that came through it
 --- config
     location = /t { content_by_lua_block {
         local sock = dial("later")
@@ -874,5 +888,44 @@ first
 a session
 through TLS
 heard from here
+--- no_error_log
+[error]
+
+
+
+=== TEST 38: a connection that comes out of a pool has shaken hands already
+--- config
+    lua_ssl_protocols TLSv1.2 TLSv1.3;
+    location = /t { content_by_lua_block {
+        -- The head and the body of a response on a connection that stays.
+        local function request(sock)
+            assert(sock:send("GET /connection HTTP/1.1\r\nHost: api.test\r\n\r\n"))
+            local head = assert(sock:receiveuntil("\r\n\r\n")())
+            return assert(sock:receive(tonumber(head:match("Content%-Length: (%d+)"))))
+        end
+        for _, server in ipairs { "tls12", "tls13" } do
+            local sock = dial(server)
+            assert(sock:sslhandshake(nil, "api.test", true))
+            local connection = request(sock):match("^%d+")
+            ngx.say(told(sock:setkeepalive()))
+            sock = dial(server)
+            ngx.say(sock:getreusedtimes())
+            ngx.say(told(sock:sslhandshake(false, "www.test", true)))
+            ngx.say(told(sock:sslhandshake(nil, "api.test", true)))
+            ngx.say(request(sock) == connection .. " 2")
+            sock:close()
+        end
+    } }
+--- response_body
+1
+1
+true
+a session
+true
+1
+1
+true
+a session
+true
 --- no_error_log
 [error]

@@ -319,3 +319,52 @@ GET /main
 0
 --- error_log
 leaves threadthread
+
+
+
+=== TEST 15: far more than mlua has references, waiting, killed and ended
+--- config
+    location /t {
+        content_by_lua_block {
+            local threads, sum = {}, 0
+            local function body(number)
+                if number % 2 == 0 then ngx.sleep(number % 3 == 0 and 0.001 or 100) end
+                return number
+            end
+            for i = 1, 20000 do threads[i] = ngx.thread.spawn(body, i) end
+            for i = 1, 20000 do
+                if i % 2 == 0 and i % 3 ~= 0 then
+                    sum = sum + ngx.thread.kill(threads[i])
+                else
+                    sum = sum + select(2, ngx.thread.wait(threads[i]))
+                end
+            end
+            ngx.say(sum)
+        }
+    }
+--- request
+GET /t
+--- response_body_like: ^\d+$
+--- no_error_log
+[error]
+
+
+
+=== TEST 16: the log has the frames of those that have spawned it
+--- config
+    location /t {
+        content_by_lua_block {
+            local function inner() ngx.sleep(0.001) error("broken") end
+            local function outer() ngx.thread.wait(ngx.thread.spawn(inner)) end
+            ngx.thread.wait(ngx.thread.spawn(outer))
+        }
+    }
+--- request
+GET /t
+--- error_log
+lua user thread aborted: runtime error: content_by_lua(nginx.conf:
+coroutine 0:
+in function <content_by_lua(nginx.conf:
+coroutine 1:
+coroutine 2:
+in main chunk

@@ -128,7 +128,7 @@ ok
 exit_worker
 --- shutdown_error_log eval
 [
-    qr/exit_worker of 0: API disabled in the context of exit_worker_by_lua\*/,
+    qr/exit_worker of 0: API disabled in the context of exit_worker_by_lua\*$/m,
     qr/\[error\].* exit_worker_by_lua error: exit_worker_by_lua\(nginx\.conf:\d+\):3: boom/,
 ]
 

@@ -301,8 +301,10 @@ unsafe extern "C" fn describe(log: *mut ngx_log_t, into: *mut u_char, room: usiz
             now.copy_from_slice(&text[..length]);
             rest = later;
         };
-        put(b", context: ");
-        put(parts.context.get().as_bytes());
+        if !parts.context.get().is_empty() {
+            put(b", context: ");
+            put(parts.context.get().as_bytes());
+        }
         if let Some(listening) = parts.connection.listening.as_ref() {
             put(b", client: ");
             put(bytes(&parts.connection.addr_text));

@@ -3,6 +3,7 @@
 pub(super) mod body;
 pub(super) mod body_write;
 pub(super) mod client;
+pub(super) mod client_stream;
 pub(super) mod fake;
 pub(super) mod header;
 pub(super) mod later;

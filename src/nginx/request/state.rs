@@ -1,7 +1,7 @@
 //! What the module keeps for each request: `r->ctx`.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::c_void;
 use std::ptr;
 use std::rc::{Rc, Weak};
@@ -48,7 +48,7 @@ pub struct State {
     pub(in crate::nginx) body_written: BodyWritten,
     pub(in crate::nginx) flushes: Flushes,
     pub(in crate::nginx) client: Client,
-    pub(in crate::nginx) streams: Rc<Streams>,
+    pub(in crate::nginx) streams: OnceCell<Rc<Streams>>,
     /// What the location's directives say.
     pub settings: Cell<Settings>,
     /// Lua has set a response header, so defaults that would overwrite it are left out.
@@ -204,7 +204,7 @@ impl Request {
                 body_written: BodyWritten::default(),
                 flushes: Flushes::default(),
                 client: Client::default(),
-                streams: Rc::default(),
+                streams: OnceCell::new(),
                 settings: Cell::default(),
                 headers_set: Cell::default(),
                 content_type_set: Cell::default(),

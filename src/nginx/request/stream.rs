@@ -4,15 +4,14 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
-use std::time::Duration;
 
 use ngx::ffi::*;
 
-use crate::nginx::log::{Level, Log};
+use crate::nginx::log::Log;
 use crate::nginx::request::Request;
+use crate::nginx::request::client_stream::{ClientStream, Kind};
 use crate::nginx::response::error::OutputError;
-use crate::nginx::socket::channel::{Channel, Io, Side, Wake, Woken};
-use crate::nginx::socket::errno::Errno;
+use crate::nginx::socket::channel::{Side, Wake};
 use crate::nginx::value::bytes;
 
 /// Why the client's connection cannot be had, in upstream's words.
@@ -77,13 +76,13 @@ impl fmt::Display for StreamError {
 #[derive(Default)]
 pub(in crate::nginx) struct Streams {
     /// How much of the body has not been read, bytes; none where it is not read so.
-    rest: Cell<Option<u64>>,
+    pub(super) rest: Cell<Option<u64>>,
     /// Nothing of the body was read yet.
-    untouched: Cell<bool>,
+    pub(super) untouched: Cell<bool>,
     /// Lua has the raw connection.
     raw: Cell<bool>,
-    /// The one that waits, by [`Side`].
-    waits: [RefCell<Option<Wake>>; 2],
+    /// Who waits, by [`Side`].
+    pub(super) waits: [RefCell<Option<(Kind, Wake)>>; 2],
 }
 
 impl Streams {
@@ -96,19 +95,6 @@ impl Streams {
     pub(in crate::nginx) fn waits(&self, side: Side) -> bool {
         self.waits[side as usize].borrow().is_some()
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
-    Body,
-    Raw,
-}
-
-/// What the client sends. Raw, it can be written to as well. It must be dropped when the request ends.
-pub struct ClientStream {
-    request: *mut ngx_http_request_t,
-    streams: Rc<Streams>,
-    kind: Kind,
 }
 
 impl Request {
@@ -131,14 +117,14 @@ impl Request {
             if rest == 0 {
                 return Err(StreamError::NoBody);
             }
-            let streams = Rc::clone(&self.state_or_new().ok_or(StreamError::Memory)?.streams);
+            let streams = Rc::clone(self.state_or_new().ok_or(StreamError::Memory)?.streams.get_or_init(Rc::default));
             self.expected()?;
             self.take_body()?;
             // Where the rest of it is left nginx neither keeps the connection nor resets it.
             (*r).set_reading_body(1);
             streams.rest.set(Some(rest));
             streams.untouched.set(true);
-            Ok(ClientStream { request: r, streams, kind: Kind::Body })
+            Ok(ClientStream::new(self, streams, Kind::Body))
         }
     }
 
@@ -147,7 +133,7 @@ impl Request {
     pub fn raw_stream(&self) -> Result<ClientStream, StreamError> {
         self.check_streamable()?;
         let state = self.state_or_new().ok_or(StreamError::Memory)?;
-        let streams = Rc::clone(&state.streams);
+        let streams = Rc::clone(state.streams.get_or_init(Rc::default));
         if streams.raw.get() {
             return Err(StreamError::Duplicate);
         }
@@ -185,7 +171,7 @@ impl Request {
         }
         self.leave_output(state);
         self.send_at_once();
-        Ok(ClientStream { request: self.as_ptr(), streams, kind: Kind::Raw })
+        Ok(ClientStream::new(self, streams, Kind::Raw))
     }
 
     /// Has the system send what is written without waiting for more (`tcp_nodelay`, `tcp_nopush`).
@@ -257,7 +243,7 @@ impl Request {
     pub(in crate::nginx) fn give_body_back(&self) {
         // SAFETY: a live request.
         let keeps = unsafe { (*self.as_ptr()).keepalive() != 0 };
-        let streams = self.state().map(|state| &state.streams).filter(|streams| keeps && streams.reads_body());
+        let streams = self.streams().filter(|streams| keeps && streams.reads_body());
         let Some(rest) = streams.and_then(|streams| off_t::try_from(streams.rest.take()?).ok()) else { return };
         // SAFETY: a live request and its connection; nobody else has set its body.
         unsafe {
@@ -276,208 +262,11 @@ impl Request {
 
     /// Says whether its body is read as a stream, and has not come to its end.
     pub(in crate::nginx) fn streams_body(&self) -> bool {
-        self.state().is_some_and(|state| state.streams.reads_body())
+        self.streams().is_some_and(Streams::reads_body)
     }
 
-    /// The handler of what the client sends or of what it takes, where a stream waits for it.
-    pub(in crate::nginx) fn stream_handler(&self, side: Side) -> Option<unsafe extern "C" fn(*mut ngx_http_request_t)> {
-        self.state().filter(|state| state.streams.waits(side))?;
-        Some(match side {
-            Side::Read => readable,
-            Side::Write => writable,
-        })
+    /// What of it is read as a stream; none where nothing ever was.
+    pub(super) fn streams(&self) -> Option<&Streams> {
+        self.state()?.streams.get().map(|streams| &**streams)
     }
-
-    fn wake_stream(&self, side: Side) {
-        let Some(state) = self.state() else { return };
-        // SAFETY: a live request's connection.
-        let woken = unsafe {
-            let event = event(self.as_ptr(), side);
-            let woken = if (*event).timedout() != 0 { Woken::TimedOut } else { Woken::Ready };
-            (*event).set_timedout(0);
-            if (*event).timer_set() != 0 {
-                ngx_del_timer(event);
-            }
-            // A method that tells levels must not tell this one again and again.
-            let watched = match side {
-                Side::Read => ngx_handle_read_event(event, 0),
-                Side::Write => ngx_handle_write_event(event, 0),
-            };
-            if watched != NGX_OK as ngx_int_t {
-                Log::of(self).write(Level::Alert, b"the client's connection cannot be watched");
-            }
-            woken
-        };
-        let wake = state.streams.waits[side as usize].take();
-        if let Some(wake) = wake {
-            crate::nginx::entry::unless_panics(self, || wake(woken));
-        }
-    }
-}
-
-impl Channel for ClientStream {
-    fn recv(&self, into: &mut [u8]) -> Io {
-        let room = match (self.kind, self.streams.rest.get()) {
-            (Kind::Body, Some(rest)) => into.len().min(usize::try_from(rest).unwrap_or(usize::MAX)),
-            (Kind::Body, None) => 0,
-            (Kind::Raw, _) => into.len(),
-        };
-        if room == 0 {
-            return Io::Closed;
-        }
-        let into = &mut into[..room];
-        let count = match self.read_ahead(into) {
-            0 => match self.receive(into) {
-                Io::Bytes(count) => count,
-                other => return other,
-            },
-            count => count,
-        };
-        self.took(count);
-        Io::Bytes(count)
-    }
-
-    fn send(&self, data: &[u8]) -> Io {
-        // SAFETY: a live request's connection; nginx only reads the data.
-        unsafe {
-            let connection = (*self.request).connection;
-            let Some(send) = (*connection).send else { return Io::Closed };
-            match send(connection, data.as_ptr().cast_mut(), data.len()) {
-                0 | AGAIN => Io::Again,
-                sent if sent < 0 => Io::Failed((*connection).ssl.is_null().then(Errno::last)),
-                sent => Io::Bytes(sent.unsigned_abs()),
-            }
-        }
-    }
-
-    fn wait(&self, side: Side, timeout: Duration, wake: Wake) -> bool {
-        self.streams.waits[side as usize].replace(Some(wake));
-        // SAFETY: a live request's connection, whose events call the request's handlers. One that is ready already tells
-        // nothing more by itself.
-        unsafe {
-            let event = event(self.request, side);
-            let watched = match side {
-                Side::Read => ngx_handle_read_event(event, 0),
-                Side::Write => ngx_handle_write_event(event, 0),
-            };
-            if watched != NGX_OK as ngx_int_t {
-                self.streams.waits[side as usize].take();
-                return false;
-            }
-            match side {
-                Side::Read => (*self.request).read_event_handler = Some(readable),
-                Side::Write => (*self.request).write_event_handler = Some(writable),
-            }
-            ngx_add_timer(event, timeout.as_millis() as ngx_msec_t);
-            if (*event).ready() != 0 {
-                ngx_post_event(event, &raw mut ngx_posted_events);
-            }
-        }
-        true
-    }
-
-    fn stop_waiting(&self, side: Side) {
-        if self.streams.waits[side as usize].take().is_none() {
-            return;
-        }
-        // SAFETY: a live request's connection.
-        unsafe {
-            let event = event(self.request, side);
-            if (*event).timer_set() != 0 {
-                ngx_del_timer(event);
-            }
-        }
-    }
-}
-
-/// `NGX_AGAIN` as nginx's `recv` and `send` answer it.
-const AGAIN: isize = NGX_AGAIN as isize;
-
-impl ClientStream {
-    /// Takes what nginx has read together with the header. How many bytes that are.
-    fn read_ahead(&self, into: &mut [u8]) -> usize {
-        // SAFETY: a live request's buffer holds `pos..last`.
-        unsafe {
-            let buffer = &mut *(*self.request).header_in;
-            let count = into.len().min(buffer.last.offset_from_unsigned(buffer.pos));
-            into.as_mut_ptr().copy_from_nonoverlapping(buffer.pos, count);
-            buffer.pos = buffer.pos.add(count);
-            count
-        }
-    }
-
-    fn receive(&self, into: &mut [u8]) -> Io {
-        // SAFETY: a live request's connection; nginx writes at most as much as it is told.
-        let answer = unsafe {
-            let connection = (*self.request).connection;
-            let Some(recv) = (*connection).recv else { return Io::Closed };
-            recv(connection, into.as_mut_ptr(), into.len())
-        };
-        match answer {
-            AGAIN => Io::Again,
-            1.. => Io::Bytes(answer.unsigned_abs()),
-            _ if self.kind == Kind::Body || self.request().watches_client() => {
-                if let Some(state) = self.request().state() {
-                    state.client.was_told();
-                }
-                Io::Aborted
-            }
-            0 => Io::Closed,
-            // SAFETY: as above.
-            _ => Io::Failed(unsafe { (*(*self.request).connection).ssl.is_null() }.then(Errno::last)),
-        }
-    }
-
-    /// Counts what was read.
-    fn took(&self, count: usize) {
-        // SAFETY: a live request.
-        unsafe { (*self.request).request_length += count as off_t };
-        if self.kind == Kind::Raw {
-            return;
-        }
-        let rest = self.streams.rest.get().unwrap_or(0).saturating_sub(count as u64);
-        self.streams.rest.set(Some(rest));
-        self.streams.untouched.set(false);
-        if rest == 0 {
-            // SAFETY: as above.
-            unsafe { (*self.request).set_reading_body(0) };
-        }
-    }
-
-    fn request(&self) -> &Request {
-        // SAFETY: the stream is dropped when the request ends.
-        unsafe { Request::from_ptr(self.request) }
-    }
-}
-
-impl Drop for ClientStream {
-    fn drop(&mut self) {
-        Log::of(self.request()).debug(|| "lua finalize socket".into());
-        self.stop_waiting(Side::Read);
-        self.stop_waiting(Side::Write);
-    }
-}
-
-/// # Safety
-/// `r` must be a live request.
-unsafe fn event(r: *mut ngx_http_request_t, side: Side) -> *mut ngx_event_t {
-    // SAFETY: by this function's contract; a request has a connection.
-    unsafe {
-        match side {
-            Side::Read => (*(*r).connection).read,
-            Side::Write => (*(*r).connection).write,
-        }
-    }
-}
-
-/// What nginx calls for what the client sends while a stream waits for it, or when it has sent nothing for too long.
-unsafe extern "C" fn readable(r: *mut ngx_http_request_t) {
-    // SAFETY: nginx passes a live request.
-    unsafe { Request::from_ptr(r) }.wake_stream(Side::Read);
-}
-
-/// What nginx calls when the client takes more while a stream waits for that, or when it has taken nothing for too long.
-unsafe extern "C" fn writable(r: *mut ngx_http_request_t) {
-    // SAFETY: nginx passes a live request.
-    unsafe { Request::from_ptr(r) }.wake_stream(Side::Write);
 }

@@ -82,8 +82,8 @@ impl Stream {
     /// # Safety
     /// Nobody else may use or close it.
     pub(super) unsafe fn around(connection: *mut ngx_connection_t) -> Rc<Self> {
-        let stream =
-            Rc::new(Self { connection, waits: [const { RefCell::new(None) }; 2], session: TlsSession::default() });
+        let waits = [const { RefCell::new(None) }; 2];
+        let stream = Rc::new(Self { connection, waits, session: TlsSession::default() });
         // SAFETY: by this function's contract.
         unsafe { (*connection).data = Rc::as_ptr(&stream).cast_mut().cast() };
         stream.take_events();

@@ -135,7 +135,11 @@ impl Handshake {
             Some(fake) => {
                 fake.set_context(hook.directive());
                 let request = fake.request();
+                self.debug_start(request, hook);
                 let status = guarded(request, || hooks::run(request, hook));
+                if status != Status::NGX_DONE {
+                    debug_end(request, hook, &status, true);
+                }
                 match status {
                     Status::NGX_OK => Verdict::GoOn,
                     Status::NGX_DONE if may_wait => Verdict::Wait,
@@ -160,6 +164,14 @@ impl Handshake {
         verdict
     }
 
+    fn debug_start(&self, request: &Request, hook: TlsHook) {
+        Log::of(request).debug(|| {
+            // SAFETY: the connection is alive while OpenSSL calls back.
+            let reusable = unsafe { (*self.connection).reusable() };
+            format!("{}: connection reusable: {reusable}", hook.debug_names()[0])
+        });
+    }
+
     /// The request that Lua runs for, with the configuration of the server that the connection uses now.
     fn fake_request(&self) -> Option<Rc<FakeRequest>> {
         // SAFETY: the connection and its `SSL` are alive while OpenSSL calls back; the configuration lives as long as
@@ -178,6 +190,9 @@ impl Handshake {
     /// A hook's Lua that was waited for has ended.
     fn ended(&self, status: Status) {
         let Some(hook) = self.waiting.take() else { return };
+        if let Some(fake) = &*self.fake.borrow() {
+            debug_end(fake.request(), hook, &status, false);
+        }
         let verdict = if status == Status::NGX_OK { Verdict::GoOn } else { Verdict::Fail };
         self.verdicts[hook as usize].set(Some(verdict));
         self.wake.post();
@@ -267,6 +282,16 @@ impl Handshake {
         let slot = fake.as_ref()?.request().state()?.lua_context.get();
         (slot != 0).then_some(slot)
     }
+}
+
+/// Tells those who debug what a hook has come to, at once or after it has waited.
+fn debug_end(request: &Request, hook: TlsHook, status: &Status, at_once: bool) {
+    Log::of(request).debug(|| {
+        let returned = if at_once { format!("handler return value: {}, ", status.0) } else { String::new() };
+        // A new session is never refused.
+        let code = u8::from(*status == Status::NGX_OK && hook != TlsHook::SessionStore);
+        format!("{}: {returned}{} exit code: {code}", hook.debug_names()[1], hook.callback_name())
+    });
 }
 
 unsafe extern "C" fn drop_handshake(data: *mut c_void) {

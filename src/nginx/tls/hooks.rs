@@ -36,6 +36,26 @@ impl TlsHook {
             Self::SessionStore => "ssl_session_store_by_lua*",
         }
     }
+
+    /// How lines for those who debug begin: before its Lua runs, and after that.
+    pub(super) fn debug_names(self) -> [&'static str; 2] {
+        match self {
+            Self::ClientHello => ["ssl client hello", "lua_client_hello_by_lua"],
+            Self::Certificate => ["ssl cert", "lua_certificate_by_lua"],
+            Self::SessionFetch => ["ssl session fetch", "ssl_session_fetch_by_lua*"],
+            Self::SessionStore => ["ssl session store", "ssl_session_store_by_lua*"],
+        }
+    }
+
+    /// What upstream calls OpenSSL's callback of it.
+    pub(super) fn callback_name(self) -> &'static str {
+        match self {
+            Self::ClientHello => "client hello cb",
+            Self::Certificate => "cert cb",
+            Self::SessionFetch => "sess get cb",
+            Self::SessionStore => "sess new cb",
+        }
+    }
 }
 
 /// Which hooks a server has Lua for.

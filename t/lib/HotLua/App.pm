@@ -71,7 +71,7 @@ sub start {
             'lua/long.lua' => $LONG,
             'lua/finish.lua' => $FINISH,
             (map { ("lua/$_.lua" => $HANDLER =~ s/WAIT/$wait->{$_}/r) } qw(quick waiting)),
-            map { file_of($_) => $self->source_of($_, 2) } keys %SOURCE,
+            (map { file_of($_) => $self->source_of($_, 2) } keys %SOURCE),
             %{ $option{files} // {} },
         },
     );

@@ -11,7 +11,8 @@ use IO::Socket::UNIX;
 
 # start(): {port, path}. It listens at both before it returns.
 #
-# A line `close` closes the connection; `more` is answered by `one` and, in the same packet, `two`; `open` by how many
+# A line `close` closes the connection; `shut N` closes that one, `tell N` says something to it, and both are answered by
+# `done` when that has happened; `more` is answered by `one` and, in the same packet, `two`; `open` by how many
 # connections are open now, this one too; `from` by the address that the connection comes from; any other one by
 # `N TEXT`, N being the connection's number from 1.
 sub start {
@@ -35,7 +36,7 @@ sub start {
 sub serve {
     my ($tcp, $unix) = @_;
     local $SIG{PIPE} = 'IGNORE';
-    my ($parent, $count, %number) = (getppid, 0);
+    my ($parent, $count, %number, %socket) = (getppid, 0);
     my $select = IO::Select->new($tcp, $unix);
     while (getppid == $parent) {
         for my $socket ($select->can_read(1)) {
@@ -43,6 +44,7 @@ sub serve {
                 my $new = $socket->accept or next;
                 $select->add($new);
                 $number{$new} = ++$count;
+                $socket{$count} = $new;
                 next;
             }
             my $read = sysread $socket, my $bytes, 65_536;
@@ -50,15 +52,20 @@ sub serve {
             for my $line ($read ? split /\n/, $bytes : ()) {
                 $lives &&= $line ne 'close';
                 last if !$lives;
+                if ($line =~ /^(shut|tell) (\d+)$/ && (my $other = $socket{$2})) {
+                    $1 eq 'shut' ? shutdown $other, 2 : syswrite $other, "late\n";
+                    $line = 'done';
+                }
                 syswrite $socket,
-                      $line eq 'more' ? "one\ntwo\n"
+                      $line eq 'done' ? "done\n"
+                    : $line eq 'more' ? "one\ntwo\n"
                     : $line eq 'open' ? keys(%number) . "\n"
                     : $line eq 'from' ? $socket->peerhost . "\n"
                     :                   "$number{$socket} $line\n";
             }
             if (!$lives) {
                 $select->remove($socket);
-                delete $number{$socket};
+                delete $socket{ delete $number{$socket} };
                 close $socket;
             }
         }
