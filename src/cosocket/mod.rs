@@ -97,7 +97,7 @@ pub struct Cosocket {
     /// How often its connection has come out of a pool.
     reused: Cell<u32>,
     /// By which Lua's hot calls tell it from others.
-    number: Number,
+    _number: Number,
     /// The name of the pool that its connection would rest in.
     pool_name: RefCell<Vec<u8>>,
     /// What its connection has of a pool that counts it.
@@ -134,7 +134,7 @@ impl Default for Cosocket {
             settings: Cell::default(),
             local: Cell::default(),
             reused: Cell::default(),
-            number: Number::default(),
+            _number: Number::default(),
             pool_name: RefCell::default(),
             slot: RefCell::default(),
             identity: RefCell::default(),

@@ -75,7 +75,7 @@ impl Cosocket {
                 table.sockets.push(Weak::new());
                 u32::try_from(table.sockets.len() - 1).unwrap_or(u32::MAX)
             });
-            let socket = Rc::new(Self { number: Number(Some(number)), ..Self::default() });
+            let socket = Rc::new(Self { _number: Number(Some(number)), ..Self::default() });
             table.sockets[number as usize] = Rc::downgrade(&socket);
             (socket, number)
         })
