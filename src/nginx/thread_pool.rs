@@ -67,8 +67,10 @@ unsafe extern "C" fn work_on<T>(task: *mut c_void, _: *mut ngx_log_t) {
     let task = task.cast::<Task<T>>();
     // SAFETY: from the post to the event the thread alone touches `work` and `result`; `raw` is nginx's.
     unsafe {
-        if let Some(work) = (*(&raw mut (*task).work)).take() {
-            *(&raw mut (*task).result) = catch_unwind(AssertUnwindSafe(work)).ok();
+        // Never borrowed as a whole: the event loop may look at `raw` meanwhile.
+        let (work, result) = (&raw mut (*task).work, &raw mut (*task).result);
+        if let Some(work) = (*work).take() {
+            *result = catch_unwind(AssertUnwindSafe(work)).ok();
         }
     }
 }

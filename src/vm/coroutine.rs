@@ -188,7 +188,7 @@ mod tests {
         let vm = Vm::new(&[]).unwrap();
         for (body, want) in [
             ("error('text', 0)", "text"),
-            ("error(3)", "3"),
+            ("error(3, 0)", "3"),
             ("error()", "unknown reason"),
             ("error({})", "unknown reason"),
             ("error(setmetatable({}, { __tostring = function() return 'shown' end }))", "shown"),

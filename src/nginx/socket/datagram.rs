@@ -77,7 +77,8 @@ impl Datagram {
     pub fn receive(&self, into: &mut [u8]) -> Result<Option<usize>, Errno> {
         // SAFETY: the connection is open, the buffer as long as is said.
         unsafe {
-            let receive = (*&raw const ngx_io).udp_recv;
+            let io = &raw const ngx_io;
+            let receive = (*io).udp_recv;
             done(receive.map(|receive| receive(self.0.connection, into.as_mut_ptr(), into.len())))
         }
     }

@@ -49,7 +49,7 @@ impl TlsSession {
     /// One who held the session of an address has gone. Says whether it was held.
     pub fn release(address: usize) -> bool {
         let released = HELD.with_borrow_mut(|held| {
-            let Some(one) = held.get_mut(&address) else { return None };
+            let one = held.get_mut(&address)?;
             one.holders -= 1;
             Some(if one.holders == 0 { held.remove(&address) } else { None })
         });

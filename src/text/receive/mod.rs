@@ -107,7 +107,9 @@ mod tests {
 
     #[test]
     fn what_is_waited_for_does_not_depend_on_how_the_stream_is_cut() {
-        let table: &[(fn() -> Receive, &[u8], &[u8], usize, bool)] = &[
+        /// What is waited for, the stream, what is received of it, how much that takes, and whether it is all.
+        type Row = (fn() -> Receive, &'static [u8], &'static [u8], usize, bool);
+        let table: &[Row] = &[
             (|| Receive::Line, b"ab\r\nrest", b"ab", 4, true),
             (|| Receive::Line, b"\nrest", b"", 1, true),
             (|| Receive::Line, b"\ra\r\rb\r\r\nrest", b"ab", 8, true),
