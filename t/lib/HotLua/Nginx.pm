@@ -137,14 +137,16 @@ sub worker_pids { my ($self) = @_; return map { $_->{pid} } @{ $self->status->{w
 # Asks until every live worker has answered: {pid => body}. The location must answer a line `pid`, then its text.
 sub ask_all {
     my ($self, $path) = @_;
-    my %answer;
+    my (%answer, $asked);
     my @pids = $self->worker_pids;
-    $self->wait_for("an answer of each of @pids to $path", sub {
+    $self->wait_for("an answer of each worker to $path", sub {
         my $body = $self->get($path);
         $answer{$1} = $2 if $body =~ /^(\d+)\n(.*)/s;
+        # A reload may have replaced them meanwhile.
+        @pids = $self->worker_pids if ++$asked % 100 == 0;
         return !grep { !defined $answer{$_} } @pids;
     });
-    return \%answer;
+    return { map { $_ => $answer{$_} } @pids };
 }
 
 # The different bodies with which the workers answer, sorted: one where they agree.
