@@ -7,7 +7,7 @@ use crate::ffi::{FAILED, SocketCalls, WAITS, serve_sockets};
 use crate::nginx::{Request, current_or_fake};
 use crate::text::receive::Receive;
 
-use super::{Cosocket, Read, SocketError, Step};
+use super::{Cosocket, Read, SocketError, Step, Timeouts};
 
 /// What Lua says instead of a number of bytes.
 pub const LINE: i64 = -1;
@@ -49,6 +49,22 @@ pub fn serve() {
         sent: |number| call(number, |socket, request| sent(socket.sent(request))),
         receive: |number, what| call(number, |socket, request| received(socket, socket.receive(request, wanted(what)))),
         received: |number| call(number, |socket, request| received(socket, socket.received(request))),
+        set_timeouts: |number, milliseconds| {
+            if let Some(socket) = find(number) {
+                let [connect, send, read] = milliseconds.map(|own| (own >= 0.0).then_some(own as u32));
+                socket.set_timeouts(|before| Timeouts {
+                    connect: connect.unwrap_or(before.connect),
+                    send: send.unwrap_or(before.send),
+                    read: read.unwrap_or(before.read),
+                });
+            }
+        },
+        reused: |number| {
+            call(number, |socket, _| match socket.reused_times() {
+                Ok(times) => times.into(),
+                Err(error) => failed(error, None),
+            })
+        },
         text: || TABLE.with_borrow(|table| table.text.as_ptr()),
     });
 }
@@ -82,9 +98,12 @@ impl Cosocket {
     }
 }
 
+fn find(number: u32) -> Option<Rc<Cosocket>> {
+    TABLE.with_borrow(|table| table.sockets.get(number as usize).and_then(Weak::upgrade))
+}
+
 fn call(number: u32, call: impl FnOnce(&Rc<Cosocket>, &Request) -> f64) -> f64 {
-    let socket = TABLE.with_borrow(|table| table.sockets.get(number as usize).and_then(Weak::upgrade));
-    let answer = socket.and_then(|socket| current_or_fake(|request| call(&socket, request)));
+    let answer = find(number).and_then(|socket| current_or_fake(|request| call(&socket, request)));
     answer.unwrap_or_else(|| failed(SocketError::Closed, None))
 }
 

@@ -1,6 +1,7 @@
 //! Reading: what was read ahead, and the call that waits for more.
 
 use std::cell::RefCell;
+use std::mem::take;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 
@@ -12,6 +13,9 @@ use super::{Cosocket, SocketError};
 
 /// The longest result whose memory is kept for the next one.
 const KEPT: usize = 64 << 10;
+
+/// How many buffers are kept that no cosocket has.
+const MOST_SPARE: usize = 32;
 
 /// What a reading call comes to.
 pub enum Read {
@@ -37,6 +41,33 @@ pub(super) struct Reader {
     gathered: Vec<u8>,
 }
 
+thread_local! {
+    /// Buffers that no cosocket of the process has now.
+    static SPARE: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Leaves a buffer to the next cosocket.
+fn spare(buffer: Box<[u8]>) {
+    if (1..=KEPT).contains(&buffer.len()) {
+        // At the end of a process the list may be gone first.
+        let _ = SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < MOST_SPARE {
+                spare.push(buffer);
+            }
+        });
+    }
+}
+
+/// A buffer of that size. What it holds nobody reads.
+fn spared(size: usize) -> Box<[u8]> {
+    let spared = SPARE.with_borrow_mut(|spare| {
+        let at = spare.iter().rposition(|buffer| buffer.len() == size)?;
+        Some(spare.swap_remove(at))
+    });
+    spared.unwrap_or_else(|| vec![0; size].into())
+}
+
 enum Progress {
     Done,
     Again,
@@ -47,7 +78,8 @@ enum Progress {
 impl Reader {
     pub(super) fn reset(&mut self) {
         // Lua may hold a closed cosocket for long, and does not know how much memory it keeps.
-        *self = Self::default();
+        let Self { buffer, .. } = take(self);
+        spare(buffer);
     }
 
     /// Says whether nothing was read ahead.
@@ -65,7 +97,7 @@ impl Reader {
                 return Progress::Done;
             }
             if self.buffer.is_empty() {
-                self.buffer = vec![0; buffer_size.max(1)].into();
+                self.buffer = spared(buffer_size.max(1));
             }
             match channel.recv(&mut self.buffer) {
                 Io::Bytes(count) => (self.start, self.end) = (0, count),

@@ -1,4 +1,4 @@
-//! The hot calls of cosockets: sending, and receiving a line or a number of bytes.
+//! The hot calls of cosockets: sending, receiving a line or a number of bytes, and what libraries call around them.
 
 use std::sync::OnceLock;
 
@@ -14,6 +14,10 @@ pub struct SocketCalls {
     pub receive: fn(u32, f64) -> f64,
     /// Goes on with receiving.
     pub received: fn(u32) -> f64,
+    /// Sets how long it waits to connect, to send and to receive, in milliseconds; what is below zero stays.
+    pub set_timeouts: fn(u32, [f64; 3]),
+    /// How often its connection was used before.
+    pub reused: fn(u32) -> f64,
     /// Where the data is that was received last; it stays until the next call.
     pub text: fn() -> *const u8,
 }
@@ -59,4 +63,16 @@ extern "C" fn hotlua_socket_received(socket: u32) -> f64 {
 #[unsafe(no_mangle)]
 extern "C" fn hotlua_socket_text() -> *const u8 {
     CALLS.get().map_or(std::ptr::null(), |calls| (calls.text)())
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn hotlua_socket_set_timeouts(socket: u32, connect: f64, send: f64, receive: f64) {
+    if let Some(calls) = CALLS.get() {
+        (calls.set_timeouts)(socket, [connect, send, receive]);
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn hotlua_socket_reused(socket: u32) -> f64 {
+    call(|calls| (calls.reused)(socket))
 }

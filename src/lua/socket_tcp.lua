@@ -16,9 +16,12 @@ double hotlua_socket_sent(uint32_t socket);
 double hotlua_socket_receive(uint32_t socket, double what);
 double hotlua_socket_received(uint32_t socket);
 const char *hotlua_socket_text(void);
+void hotlua_socket_set_timeouts(uint32_t socket, double connect, double send, double receive);
+double hotlua_socket_reused(uint32_t socket);
 ]]
 local quick_send, quick_sent = C.hotlua_socket_send, C.hotlua_socket_sent
 local quick_receive, quick_received, quick_text = C.hotlua_socket_receive, C.hotlua_socket_received, C.hotlua_socket_text
+local quick_set_timeouts, quick_reused = C.hotlua_socket_set_timeouts, C.hotlua_socket_reused
 -- What these answer instead of a length.
 local WAITS = -2
 
@@ -320,6 +323,11 @@ function tcp.getreusedtimes(...)
     local count = select("#", ...)
     if count ~= 1 then error("expecting 1 argument (including the object), but got " .. count, 2) end
     local socket = object((...), count)
+    local number = (...)[2]
+    if type(number) == "number" then
+        local times = quick_reused(number)
+        if times >= 0 then return times end
+    end
     local times, err = finish(nil, socket, prim.reused_times(socket))
     if not times then return nil, err end
     return times
@@ -333,6 +341,15 @@ function tcp.bind(...)
     address = shared.text(2, address, count)
     if not prim.bind(made(self), address) then return nil, "bad address" end
     return true
+end
+
+local function set_timeouts(self, connect, send, read)
+    local socket, number = made(self), self[2]
+    if type(number) == "number" then
+        quick_set_timeouts(number, connect or -1, send or -1, read or -1)
+    else
+        prim.set_timeouts(socket, connect, send, read)
+    end
 end
 
 -- A timeout in milliseconds. What is no number is 0: as the directives have it.
@@ -350,7 +367,7 @@ function tcp.settimeout(...)
     end
     if type(self) ~= "table" then shared.bad_type(1, "table", self, count) end
     local number = timeout(value)
-    prim.set_timeouts(made(self), number, number, number)
+    set_timeouts(self, number, number, number)
 end
 
 function tcp.settimeouts(...)
@@ -363,7 +380,7 @@ function tcp.settimeouts(...)
     connect = connect ~= nil and timeout(connect) or nil
     send = send ~= nil and timeout(send) or nil
     read = read ~= nil and timeout(read) or nil
-    prim.set_timeouts(made(self), connect, send, read)
+    set_timeouts(self, connect, send, read)
 end
 
 local function known_option(option)
