@@ -140,7 +140,11 @@ sub newest_known {
 
 sub connect_to {
     my ($port) = @_;
-    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "connect: $@\n";
+    my $socket;
+    until ($socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port)) {
+        # By the signal that ends the client, after this request.
+        die "connect: $@\n" unless $!{EINTR};
+    }
     setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1;
     return $socket;
 }
