@@ -58,6 +58,7 @@ pub(super) fn pin_timer(request: &Request, runtime: &Runtime, code: TimerCode) -
     };
     let pinned = Pinned { vm: Rc::clone(&vm), environment: Rc::clone(held.environment()) };
     let state = request.state_or_new().ok_or_else(|| Failure::new("no memory"))?;
+    state.settings.set(request.loc_conf::<Confs>().settings());
     state.pin(Rc::new(OfTimer(vm, held)));
     Ok(pinned)
 }

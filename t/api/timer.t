@@ -565,3 +565,29 @@ flat
 ^, context: ngx.timer, client: 127.0.0.1, server: \S+$
 --- no_error_log
 to the location's log
+
+
+
+=== TEST 23: the directives of the location hold in its timers
+--- config
+    location /t {
+        lua_socket_log_errors off;
+        lua_socket_read_timeout 20ms;
+        content_by_lua_block {
+            local semaphore = require("ngx.semaphore").new()
+            local said
+            ngx.timer.at(0, function()
+                local sock = ngx.socket.tcp()
+                said = tostring(select(2, sock:connect("127.0.0.1", 1)))
+                assert(sock:connect("127.0.0.1", $TEST_NGINX_SERVER_PORT))
+                said = said .. ", " .. tostring(select(2, sock:receive()))
+                semaphore:post()
+            end)
+            semaphore:wait(10)
+            ngx.say(said)
+        }
+    }
+--- response_body
+connection refused, timeout
+--- no_error_log
+[error]
