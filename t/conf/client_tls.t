@@ -104,7 +104,7 @@ SSL_CTX_set_cipher_list("") failed
     lua_ssl_trusted_certificate missing.crt;
 --- must_die
 --- error_log eval
-qr/\[emerg\] .*? SSL_CTX_load_verify_locations\("\S*\/conf\/missing\.crt"\) failed \(SSL: .*\), in "lua_ssl_trusted_certificate" at \S*nginx\.conf:\d+/
+qr/\[emerg\] .*? \S*"\S*\/conf\/missing\.crt"\S* .*failed \(SSL: .*\), in "lua_ssl_trusted_certificate" at \S*nginx\.conf:\d+/
 
 
 
@@ -114,7 +114,7 @@ qr/\[emerg\] .*? SSL_CTX_load_verify_locations\("\S*\/conf\/missing\.crt"\) fail
 --- config
 --- must_die
 --- error_log eval
-qr/SSL_CTX_load_verify_locations\("\S*"\) failed .*, in "lua_ssl_trusted_certificate" at \S*nginx\.conf:\d+/
+qr/"\S*\/conf\/nginx\.conf"\S* .*failed .*, in "lua_ssl_trusted_certificate" at \S*nginx\.conf:\d+/
 
 
 
@@ -123,7 +123,7 @@ qr/SSL_CTX_load_verify_locations\("\S*"\) failed .*, in "lua_ssl_trusted_certifi
     lua_ssl_crl missing.crl;
 --- must_die
 --- error_log eval
-qr/\[emerg\] .*? X509_LOOKUP_load_file\("\S*\/conf\/missing\.crl"\) failed \(SSL: .*\), in "lua_ssl_crl" at \S*nginx\.conf:\d+/
+qr/\[emerg\] .*? \S*"\S*\/conf\/missing\.crl"\S* .*failed \(SSL: .*\), in "lua_ssl_crl" at \S*nginx\.conf:\d+/
 
 
 
