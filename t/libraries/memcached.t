@@ -215,9 +215,12 @@ attempt to send data on a closed socket
 === TEST 8: a connection that memcached has closed
 --- config
     location = /t {
+        lua_socket_log_errors off;
         content_by_lua_block {
             local memc = connected()
             ngx.say(memc:quit())
+            -- Until it has closed: what is sent before that may be answered by a reset.
+            ngx.say(select(2, memc.sock:receive(1)))
             ngx.say(select(3, memc:get("dog")))
             ngx.say(memc:connect("127.0.0.1", $TEST_NGINX_MEMC_PORT), " ", memc:set("dog", "bark"))
         }
@@ -226,6 +229,7 @@ attempt to send data on a closed socket
 GET /t
 --- response_body
 1
+closed
 closed
 1 1
 
